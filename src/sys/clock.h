@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Readings of the kernel's clocks.
+// Runs in: any.
+#pragma once
+
+#include "base/units.h"
+
+namespace sluice::sys {
+
+/// Monotonic clock; never steps back.
+[[nodiscard]] Millis monotonic_now();
+[[nodiscard]] Nanos monotonic_nanos();
+/// Wall clock, milliseconds since 1970; may step.
+[[nodiscard]] Millis wall_now();
+/// Seconds east of UTC at `when`, by the machine's time zone.
+[[nodiscard]] int utc_offset_seconds(UnixSeconds when);
+
+}  // namespace sluice::sys
