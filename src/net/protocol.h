@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Protocol: what a worker asks of a wire protocol (http now, stream later). The worker accepts,
+// the protocol makes sessions of it. One object per protocol and worker.
+// Runs in: worker.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "base/units.h"
+#include "conf/generation.h"
+#include "event/loop.h"
+#include "log/lane_log.h"
+#include "net/address.h"
+#include "sys/unique_fd.h"
+
+namespace sluice::net {
+
+/// What every session may use of its worker. Owner: the worker, for its whole life.
+struct WorkerContext {
+    event::Loop& loop;
+    log::LaneLog& lanes;
+    /// The generation for new connections and new requests; replaced on Commit.
+    conf::GenerationRef current;
+    bool is_retiring = false;
+    std::uint64_t next_connection_number = 1;
+};
+
+struct Accepted {
+    sys::UniqueFd fd;
+    Address peer;
+    ListenerId listener;
+};
+
+class Protocol {
+  public:
+    virtual ~Protocol() = default;
+    /// A new connection; the protocol owns it from here on, whatever happens.
+    virtual void accept(Accepted connection) = 0;
+    /// WorkerContext::current is a new generation: adopt it for new requests. Nothing running stops.
+    virtual void generation_changed() = 0;
+    /// WorkerContext::is_retiring became true: finish what runs, answer the next request of an
+    /// idle connection with `Connection: close`, close idle ones when keep-alive ends. QUIT must
+    /// not wait for idle connections longer than HOUSE §2 says.
+    virtual void retire() = 0;
+    /// Closes everything now (TERM, or the shutdown time-out).
+    virtual void stop() = 0;
+    /// Connections that are open, idle ones included.
+    [[nodiscard]] virtual std::size_t connections() const = 0;
+    /// Closes up to `count` of the longest idle connections; gives how many it closed. Called when
+    /// worker_connections or descriptors run out.
+    virtual std::size_t shed_idle(std::size_t count) = 0;
+};
+
+/// One line of the registry's list of wires. `name` is ListenSpec::protocol.
+struct ProtocolKind {
+    std::string_view name;
+    std::unique_ptr<Protocol> (*create)(WorkerContext& worker);
+};
+
+}  // namespace sluice::net

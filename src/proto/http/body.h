@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Body: the bytes of a reply, pulled by the wire when it can send. Demand starts at the wire, so
+// back-pressure needs no second protocol.
+// Runs in: worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "net/chain.h"
+
+namespace sluice::http {
+
+enum class Pull : std::uint8_t {
+    More,    ///< something was put on the chain; ask again when it is sent
+    Later,   ///< nothing now; the body calls exchange.wake() exactly once, never inside pull()
+    End,     ///< the last bytes are on the chain (perhaps none)
+    Broken,  ///< the body cannot be completed; the wire must not end it as if it were whole
+};
+
+/// Owned by the exchange, placed in its arena. close() is called exactly once, when the exchange
+/// ends, and releases what the body holds (pins, descriptors); no destructor runs.
+class Body {
+  public:
+    /// Puts at most `max` bytes (file ranges count) on `out`. Memory put there stays valid until
+    /// the next pull() or close().
+    virtual Pull pull(net::Chain& out, std::size_t max) = 0;
+    virtual void close() noexcept = 0;
+
+  protected:
+    ~Body() = default;
+};
+
+}  // namespace sluice::http

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exchange: one request and its reply, from the last byte of the head to the log line. It knows no
+// connection: a small Wire stands for whatever carries it.
+// Runs in: worker.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/units.h"
+#include "conf/generation.h"
+#include "net/address.h"
+#include "proto/http/module.h"
+#include "proto/http/reply.h"
+#include "proto/http/request.h"
+#include "script/template.h"
+
+namespace sluice::http {
+
+struct Server;
+struct Location;
+struct Port;
+class Exchange;
+
+/// What an exchange may ask of what carries it. Implemented by each wire's session.
+class Wire {
+  public:
+    /// The reply's head is decided after a wait: send it. Never called inside run_phases().
+    virtual void reply_ready(Exchange& exchange) = 0;
+    /// A body that answered Later has something again. Only posts.
+    virtual void wake(Exchange& exchange) = 0;
+    virtual const net::Address& peer() const = 0;
+    virtual const net::Address& local() const = 0;
+    /// Number of this connection in this worker ($connection) and of the request on it.
+    virtual std::uint64_t connection_number() const = 0;
+    virtual std::uint32_t request_number() const = 0;
+
+  protected:
+    ~Wire() = default;
+};
+
+struct Timings {
+    Nanos started{};           ///< monotonic, first byte of the head (loop's cached clock)
+    UnixSeconds started_wall{};
+    std::int64_t bytes_sent = 0;       ///< head and body, as handed to the kernel
+    std::int64_t body_bytes_sent = 0;
+    std::int64_t request_length = 0;   ///< line, headers and body as received
+};
+
+/// Owner: the wire's session; reused for the next request of the connection after reset().
+class Exchange {
+  public:
+    explicit Exchange(Wire& the_wire, Arena& the_arena) : wire(the_wire), arena(the_arena) {}
+
+    Wire& wire;
+    Arena& arena;
+    Request request;
+    Reply reply;
+    Timings timings;
+    conf::GenerationRef generation;  ///< the configuration this exchange began on; kept to its end
+    const Port* port = nullptr;
+    const Server* server = nullptr;
+    const Location* location = nullptr;
+    script::Captures captures;
+    std::uint8_t redirects = 0;      ///< internal redirects so far; at most 10, then 500
+    bool is_error_page = false;      ///< error_page is being served: no second one unless recursive
+    std::uint16_t error_status = 0;  ///< status kept while an error page is served
+
+    /// Decides the reply as nginx does for a handler's status: 3xx needs `reply.location`; 4xx and
+    /// 5xx look for error_page, else a built-in page. Gives Decided or Redirected.
+    [[nodiscard]] Verdict finish(int status);
+    /// Continues at another uri: new location search. Past ten: 500.
+    [[nodiscard]] Verdict redirect_to(std::string_view uri, std::string_view args);
+    /// Continues in a named location ("@name"); 500 where it does not exist.
+    [[nodiscard]] Verdict redirect_to_named(std::string_view name);
+    /// Drops the reply made so far, releasing its body and pin.
+    void discard_reply();
+    /// A text rendered for this exchange; data() == nullptr: arena full, answer 500.
+    [[nodiscard]] std::string_view render(const script::Template& text) {
+        return text.render(this, arena, captures);
+    }
+    /// Releases body and pin, runs the Log phase, forgets the request. The arena is reset by the
+    /// owner afterwards.
+    void end();
+};
+
+/// Runs the phases from server rewrite to head (or from where a Waiting rule left off) until the
+/// reply is decided. Declined everywhere: 404. Gives false while a rule waits.
+[[nodiscard]] bool run_phases(Exchange& exchange);
+
+}  // namespace sluice::http

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Site: the frozen routing tables of one generation: ports, virtual servers, locations. Built once
+// after inheritance; only read afterwards.
+// Runs in: any (build), worker (lookup).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/units.h"
+#include "conf/tree.h"
+#include "proto/http/module.h"
+
+namespace sluice::conf {
+struct Level;
+}
+
+namespace sluice::http {
+
+struct CoreConf;    // core_conf.h: root, alias, types, default_type, error_page, time-outs, …
+struct ServerNames; // router.cpp: exact, wildcard and regex names of one port
+struct LocationTree;
+
+enum class Match : std::uint8_t { Root, Exact, Prefix, PrefixNoRegex, Regex, RegexNoCase, Named };
+
+struct Location {
+    std::string_view name;  ///< prefix, pattern or "@name"
+    Match match = Match::Root;
+    conf::Position at;
+    conf::Level* level = nullptr;
+    const CoreConf* core = nullptr;
+    /// Rules of each phase, in registry order.
+    std::array<std::span<const BoundRule>, kPhaseCount> rules;
+    const LocationTree* children = nullptr;  ///< nested locations
+    const Server* server = nullptr;
+};
+
+struct Server {
+    std::string_view name;  ///< first server_name ($server_name)
+    std::span<const std::string_view> names;
+    Location* root = nullptr;  ///< the server's own level: used before a location is chosen
+    conf::Position at;
+};
+
+/// One listening address: which servers answer on it.
+struct Port {
+    ListenerId listener;
+    const Server* default_server = nullptr;
+    const ServerNames* names = nullptr;
+};
+
+/// The server for a lower-case host without port; never null.
+[[nodiscard]] const Server& find_server(const Port& port, std::string_view host);
+
+}  // namespace sluice::http

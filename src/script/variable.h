@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Variables: the rows that give `$name` its meaning. A row binds a name to a function; the subject
+// (an http exchange, later a stream session) is opaque here, so http, stream and logs share one
+// engine.
+// Runs in: worker (get), any (lookup while a configuration is compiled).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/arena.h"
+
+namespace sluice::script {
+
+/// The value of a variable at one moment. `is_found` false: nginx's "not found", rendered as an
+/// empty string, or as "-" in a log.
+/// Lives: as long as the subject's arena, or the subject itself.
+struct Value {
+    std::string_view text;
+    bool is_found = true;
+
+    [[nodiscard]] static Value none() { return {{}, false}; }
+};
+
+/// Gives the value for `subject`. `suffix` is what follows the name of a prefix row ("foo" for
+/// `$arg_foo`), else empty. Text that must be built is built in `arena`.
+using Getter = Value (*)(const void* subject, Arena& arena, std::string_view suffix);
+
+struct VariableRow {
+    std::string_view name;      ///< without `$`; for a prefix row ends with `_`
+    Getter get = nullptr;
+    std::string_view sentence;  ///< for operators; the reference is made from it
+    bool is_prefix = false;
+    bool is_number = false;     ///< always a number: JSON logs write it bare
+};
+
+/// The rows known in one place (http or stream). Views rows; owns nothing.
+class VariableTable {
+  public:
+    constexpr VariableTable() = default;
+    explicit constexpr VariableTable(std::span<const std::span<const VariableRow>> lists)
+        : lists_(lists) {}
+
+    struct Found {
+        const VariableRow* row = nullptr;
+        std::string_view suffix;
+    };
+
+    /// The row for `name`: an exact one, else the prefix row that `name` starts with.
+    [[nodiscard]] Found find(std::string_view name) const;
+    [[nodiscard]] std::span<const std::span<const VariableRow>> lists() const { return lists_; }
+
+  private:
+    std::span<const std::span<const VariableRow>> lists_;
+};
+
+}  // namespace sluice::script
