@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The fault switch.
+// Runs in: any.
+#include "sys/fault.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "sys/process.h"
+
+namespace sluice::sys {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kNames = {"canary-crash",  "canary-hang",
+                                                    "prepare-silent", "commit-silent",
+                                                    "early-death",   "upgrade-fails"};
+
+// The one mutable global of sys: set in main() before any child exists, read-only afterwards.
+constinit unsigned faults = 0;
+
+}  // namespace
+
+bool set_fault(std::string_view name, bool on) {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+        if (kNames[i] == name) {
+            const unsigned bit = 1U << i;
+            faults = on ? faults | bit : faults & ~bit;
+            return true;
+        }
+    }
+    return false;
+}
+
+void read_faults() {
+    const std::string all = environment_value("SLUICE_FAULT").value_or("");
+    std::string_view rest = all;
+    while (!rest.empty()) {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        set_fault(rest.substr(0, comma), true);
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+}
+
+bool has_fault(Fault fault) { return (faults & (1U << std::to_underlying(fault))) != 0; }
+
+}  // namespace sluice::sys

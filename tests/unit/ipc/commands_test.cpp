@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The signal table has one row per signal and per -s word.
+#include "ipc/commands.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <set>
+
+namespace sluice::ipc {
+namespace {
+
+TEST(Commands, FindsEveryRowByNumberAndByWord) {
+    for (const Command& command : commands()) {
+        EXPECT_EQ(find_command(number_of(command)), &command);
+        if (!command.option.empty()) {
+            EXPECT_EQ(find_command(command.option), &command);
+        }
+        EXPECT_FALSE(command.meaning.empty());
+    }
+    EXPECT_EQ(find_command("restart"), nullptr);
+    EXPECT_EQ(find_command(std::string_view()), nullptr);
+    EXPECT_EQ(find_command(SIGSEGV), nullptr);
+}
+
+TEST(Commands, MeansWhatOperatorsExpect) {
+    EXPECT_EQ(find_command("reload")->number, SIGHUP);
+    EXPECT_EQ(find_command("stop")->number, SIGTERM);
+    EXPECT_EQ(find_command("quit")->number, SIGQUIT);
+    EXPECT_EQ(find_command("reopen")->number, SIGUSR1);
+    EXPECT_EQ(find_command("upgrade")->number, SIGUSR2);
+    EXPECT_EQ(find_command(SIGINT)->order, Order::FastStop);
+    EXPECT_EQ(find_command(SIGWINCH)->order, Order::RetireWorkers);
+}
+
+}  // namespace
+}  // namespace sluice::ipc
