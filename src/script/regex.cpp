@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Regex: the only file that knows PCRE2.
+// Runs in: any (compile), worker (match).
+#include "script/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace sluice::script {
+
+namespace {
+
+// A client chooses the subject: bound what one match may cost, in steps and in KiB of backtracking.
+constexpr std::uint32_t kMatchLimit = 1'000'000;
+constexpr std::uint32_t kHeapLimitKib = 4096;
+
+struct Release {
+    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+    void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+    void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+PCRE2_SPTR as_units(std::string_view text) {
+    // PCRE2's code units are unsigned bytes; an empty view may have no address at all.
+    return static_cast<PCRE2_SPTR>(static_cast<const void*>(text.empty() ? "" : text.data()));
+}
+
+std::string explain(int code, PCRE2_SIZE offset, std::string_view pattern) {
+    std::array<PCRE2_UCHAR, 256> text{};
+    if (pcre2_get_error_message(code, text.data(), text.size()) < 0) {
+        text[0] = '\0';
+    }
+    const std::string_view sentence(static_cast<const char*>(static_cast<void*>(text.data())));
+    return fmt::format("pcre2_compile() failed: {} in \"{}\" at offset {}", sentence, pattern,
+                       offset);
+}
+
+std::vector<Regex::NamedGroup> read_names(const pcre2_code* code) {
+    std::uint32_t count = 0;
+    std::uint32_t entry_size = 0;
+    PCRE2_SPTR table = nullptr;
+    std::vector<Regex::NamedGroup> out;
+    if (pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count) != 0 || count == 0 ||
+        pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &entry_size) != 0 ||
+        pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table) != 0) {
+        return out;
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        // An entry: the number in two bytes, high one first, then the name and a zero byte.
+        PCRE2_SPTR const entry = table + static_cast<std::size_t>(i) * entry_size;
+        const std::size_t number = static_cast<std::size_t>(entry[0]) << 8U | entry[1];
+        out.push_back({static_cast<const char*>(static_cast<const void*>(entry + 2)), number});
+    }
+    return out;
+}
+
+}  // namespace
+
+struct Regex::Compiled {
+    std::unique_ptr<pcre2_code, Release> code;
+    std::unique_ptr<pcre2_match_data, Release> data;
+    std::unique_ptr<pcre2_match_context, Release> context;
+};
+
+Regex::Regex() = default;
+Regex::Regex(Regex&&) noexcept = default;
+Regex& Regex::operator=(Regex&&) noexcept = default;
+Regex::~Regex() = default;
+
+std::expected<Regex, std::string> Regex::compile(std::string_view pattern, bool is_caseless) {
+    int code = 0;
+    PCRE2_SIZE offset = 0;
+    const std::uint32_t options = is_caseless ? PCRE2_CASELESS : 0;
+    Regex out;
+    out.compiled_ = std::make_unique<Compiled>();
+    Compiled& compiled = *out.compiled_;
+    compiled.code.reset(
+        pcre2_compile(as_units(pattern), pattern.size(), options, &code, &offset, nullptr));
+    if (compiled.code == nullptr) {
+        return std::unexpected(explain(code, offset, pattern));
+    }
+    compiled.data.reset(pcre2_match_data_create(kMaxGroups, nullptr));
+    compiled.context.reset(pcre2_match_context_create(nullptr));
+    if (compiled.data == nullptr || compiled.context == nullptr) {
+        return std::unexpected(fmt::format("no memory to compile \"{}\"", pattern));
+    }
+    pcre2_set_match_limit(compiled.context.get(), kMatchLimit);
+    pcre2_set_heap_limit(compiled.context.get(), kHeapLimitKib);
+    std::uint32_t groups = 0;
+    pcre2_pattern_info(compiled.code.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
+    out.group_count_ = groups;
+    out.named_groups_ = read_names(compiled.code.get());
+    out.pattern_ = pattern;
+    out.is_caseless_ = is_caseless;
+    // The first match takes PCRE2's backtracking frames; they stay with the match data.
+    static_cast<void>(out.match(""));
+    return out;
+}
+
+bool Regex::match(std::string_view subject, std::span<std::string_view> groups) const {
+    const int count = pcre2_match(compiled_->code.get(), as_units(subject), subject.size(), 0, 0,
+                                  compiled_->data.get(), compiled_->context.get());
+    if (count < 0) {
+        return false;
+    }
+    // count 0: more groups took part than kMaxGroups; those that are kept are valid.
+    const std::size_t kept = count == 0 ? kMaxGroups : static_cast<std::size_t>(count);
+    const PCRE2_SIZE* const ends = pcre2_get_ovector_pointer(compiled_->data.get());
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const bool took_part = i < kept && ends[2 * i] != PCRE2_UNSET && ends[2 * i] <= ends[2 * i + 1];
+        groups[i] = took_part ? subject.substr(ends[2 * i], ends[2 * i + 1] - ends[2 * i])
+                              : std::string_view{};
+    }
+    return true;
+}
+
+}  // namespace sluice::script

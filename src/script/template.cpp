@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Template: `$name` rules as nginx has them. There is no way to write a literal `$`.
+// Runs in: any (compile), worker (render).
+#include "script/template.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/ascii.h"
+#include "base/error.h"
+
+namespace sluice::script {
+
+namespace {
+
+bool is_name_char(char c) {
+    return is_alpha(c) || is_digit(c) || c == '_';
+}
+
+/// Cuts the variable that follows a `$` off `rest`: a name, or one digit for a capture.
+std::expected<std::string_view, std::string> take_name(std::string_view& rest) {
+    if (!rest.empty() && rest[0] >= '1' && rest[0] <= '9') {
+        const std::string_view digit = rest.substr(0, 1);
+        rest.remove_prefix(1);
+        return digit;
+    }
+    const bool is_braced = rest.starts_with('{');
+    if (is_braced) {
+        rest.remove_prefix(1);
+    }
+    const auto end = std::find_if_not(rest.begin(), rest.end(), is_name_char);
+    const std::string_view name(rest.begin(), end);
+    rest.remove_prefix(name.size());
+    if (is_braced && !rest.starts_with('}')) {
+        return std::unexpected(
+            fmt::format("the closing bracket in \"{}\" variable is missing", name));
+    }
+    if (is_braced) {
+        rest.remove_prefix(1);
+    }
+    if (name.empty()) {
+        return std::unexpected("invalid variable name");
+    }
+    return name;
+}
+
+std::expected<Part, std::string> part_of(std::string_view name, const VariableTable& variables) {
+    if (name.size() == 1 && name[0] >= '1' && name[0] <= '9') {
+        return Part{.text = {}, .row = nullptr, .capture = name[0] - '0'};
+    }
+    const VariableTable::Found found = variables.find(name);
+    if (found.row == nullptr) {
+        return std::unexpected(fmt::format("unknown \"{}\" variable", name));
+    }
+    return Part{.text = found.suffix, .row = found.row, .capture = 0};
+}
+
+}  // namespace
+
+std::expected<Template, std::string> Template::compile(std::string_view text,
+                                                       const VariableTable& variables,
+                                                       Arena& arena) {
+    Template out;
+    out.source_ = arena.copy(text);
+    if (out.source_.data() == nullptr) {
+        return std::unexpected("no memory for a text with variables");
+    }
+    std::vector<Part> parts;
+    std::string_view rest = out.source_;
+    while (!rest.empty()) {
+        const std::size_t dollar = std::min(rest.find('$'), rest.size());
+        if (dollar > 0) {
+            parts.push_back({.text = rest.substr(0, dollar), .row = nullptr, .capture = 0});
+        }
+        rest.remove_prefix(dollar);
+        if (rest.empty()) {
+            break;
+        }
+        rest.remove_prefix(1);
+        const std::string_view name = TRY(take_name(rest));
+        parts.push_back(TRY(part_of(name, variables)));
+    }
+    const bool is_constant = std::ranges::all_of(
+        parts, [](const Part& part) { return part.row == nullptr && part.capture == 0; });
+    if (is_constant) {
+        out.constant_ = out.source_;
+        return out;
+    }
+    const std::span<Part> kept = arena.make_span<Part>(parts.size());
+    if (kept.empty()) {
+        return std::unexpected("no memory for a text with variables");
+    }
+    std::ranges::copy(parts, kept.begin());
+    out.parts_ = kept;
+    return out;
+}
+
+std::string_view Template::render(const void* subject,
+                                  Arena& arena,
+                                  const Captures& captures) const {
+    if (is_constant()) {
+        return constant_.data() == nullptr ? std::string_view("") : constant_;
+    }
+    const std::span<std::string_view> texts = arena.make_span<std::string_view>(parts_.size());
+    if (texts.empty()) {
+        return {};
+    }
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const Part& part = parts_[i];
+        const bool is_literal = part.row == nullptr && part.capture == 0;
+        texts[i] = is_literal ? part.text : evaluate(part, subject, arena, captures).text;
+        size += texts[i].size();
+    }
+    if (texts.size() == 1 && texts[0].data() != nullptr) {
+        return texts[0];
+    }
+    char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
+    if (out == nullptr) {
+        return {};
+    }
+    char* at = out;
+    for (const std::string_view text : texts) {
+        at = std::copy(text.begin(), text.end(), at);
+    }
+    *at = '\0';
+    return {out, size};
+}
+
+Value evaluate(const Part& part, const void* subject, Arena& arena, const Captures& captures) {
+    if (part.row != nullptr) {
+        return part.row->get(subject, arena, part.text);
+    }
+    const auto number = static_cast<std::size_t>(part.capture);
+    if (number == 0 || number >= captures.groups.size()) {
+        return Value::none();
+    }
+    return {.text = captures.groups[number], .is_found = true};
+}
+
+}  // namespace sluice::script
