@@ -34,6 +34,13 @@ Result<> seal(int fd) {
     return {};
 }
 
+Result<> seal_size(int fd) {
+    if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        return fail("fcntl(F_ADD_SEALS)");
+    }
+    return {};
+}
+
 Result<Mapping> map_shared(int fd, std::size_t size, bool is_writable) {
     const int protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void* const at = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);

@@ -41,6 +41,8 @@ class Mapping {
 [[nodiscard]] Result<UniqueFd> memfd(const char* name, std::size_t size);
 /// Forbids every further change of the memfd's bytes and size.
 [[nodiscard]] Result<> seal(int fd);
+/// Forbids every further change of the memfd's size; its bytes stay writable.
+[[nodiscard]] Result<> seal_size(int fd);
 /// Maps the first `size` bytes shared; `is_writable` false maps read-only.
 [[nodiscard]] Result<Mapping> map_shared(int fd, std::size_t size, bool is_writable);
 

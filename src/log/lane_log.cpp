@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A process's writing end of the log.
+// Runs in: worker, master.
+#include "log/lane_log.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "log/error_record.h"
+#include "log/escape.h"
+#include "sys/clock.h"
+#include "sys/epoll.h"
+
+namespace sluice::log {
+
+LaneLog::LaneLog(const shm::SharedLog& region, SlotId slot, int wakeup)
+    : errors_(region.errors_lane(slot)),
+      access_(region.access_lane(slot)),
+      slot_(&region.table().slot(slot)),
+      wakeup_(wakeup) {}
+
+std::span<char> LaneLog::begin_access(std::size_t max) {
+    return access_.reserve(max);
+}
+
+void LaneLog::commit_access(SinkId sink, std::size_t size, Millis wall) {
+    access_.commit({.type = shm::RecordType::Access, .sink = sink, .wall = wall}, size);
+    has_news_ = true;
+}
+
+void LaneLog::write_access(SinkId sink, std::string_view line, Millis wall) {
+    if (line.size() > shm::kMaxBodyBytes) {
+        line = cut_at_escape(line, shm::kMaxBodyBytes);
+        access_.count_cut();
+    }
+    if (access_.append({.type = shm::RecordType::Access, .sink = sink, .wall = wall}, line)) {
+        has_news_ = true;
+    }
+}
+
+void LaneLog::write_error(SinkId sink, Level level, pid_t pid, std::string_view text) {
+    constexpr std::size_t kMaxText = shm::kMaxBodyBytes - kErrorPrefixBytes;
+    if (text.size() > kMaxText) {
+        text = cut_at_escape(text, kMaxText);
+        errors_.count_cut();
+    }
+    const std::span<char> room = errors_.reserve(kErrorPrefixBytes + text.size());
+    // A full lane is news too: the logger must come and make room.
+    has_news_ = true;
+    if (room.empty()) {
+        return;
+    }
+    encode({.pid = pid, .text = text}, room);
+    errors_.commit({.type = shm::RecordType::Error,
+                    .level = static_cast<std::uint8_t>(level),
+                    .sink = sink,
+                    .wall = sys::wall_now()},
+                   room.size());
+}
+
+void LaneLog::flush_wakeups() {
+    if (!has_news_) {
+        return;
+    }
+    has_news_ = false;
+    // A read-modify-write, not a load: it and the logger's own exchange are ordered one after the
+    // other, so either we see its flag or it sees our head.
+    if (slot_->is_logger_asleep.exchange(0, std::memory_order_acq_rel) != 0) {
+        // The eventfd can only fail where the logger has gone; the next one drains the lanes.
+        static_cast<void>(sys::eventfd_signal(wakeup_));
+    }
+}
+
+}  // namespace sluice::log
