@@ -14,12 +14,12 @@ test does not say itself is added: daemon off, pid, error_log, worker_processes,
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from signal import SIGKILL, SIGQUIT
 
 from . import processes
 from .client import Connection
@@ -148,7 +148,7 @@ class Sluice:
         except subprocess.TimeoutExpired:
             raise AssertionError("the master did not exit\n" + self.report()) from None
 
-    def stop(self, number=signal.SIGQUIT):
+    def stop(self, number=SIGQUIT):
         """Stops the server and asserts that it left nothing behind."""
         if self.process is None:
             return
@@ -179,7 +179,7 @@ class Sluice:
         family = self.family()
         for pid in family:
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, SIGKILL)
             except ProcessLookupError:
                 pass
         try:
