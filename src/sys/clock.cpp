@@ -29,6 +29,10 @@ Millis wall_now() {
     return std::chrono::duration_cast<Millis>(read_clock(CLOCK_REALTIME));
 }
 
+Millis wall_now_coarse() {
+    return std::chrono::duration_cast<Millis>(read_clock(CLOCK_REALTIME_COARSE));
+}
+
 int utc_offset_seconds(UnixSeconds when) {
     const std::time_t seconds = when.count();
     std::tm local{};

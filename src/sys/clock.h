@@ -12,6 +12,8 @@ namespace sluice::sys {
 [[nodiscard]] Nanos monotonic_nanos();
 /// Wall clock, milliseconds since 1970; may step.
 [[nodiscard]] Millis wall_now();
+/// The same as of the kernel's last tick (up to 10 ms ago); never a system call, on any machine.
+[[nodiscard]] Millis wall_now_coarse();
 /// Seconds east of UTC at `when`, by the machine's time zone.
 [[nodiscard]] int utc_offset_seconds(UnixSeconds when);
 

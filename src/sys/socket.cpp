@@ -117,6 +117,14 @@ Result<> set_option(int fd, int level, int name, int value) {
     return {};
 }
 
+Result<> set_reset_on_close(int fd) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    if (::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0) {
+        return fail("setsockopt(SO_LINGER)");
+    }
+    return {};
+}
+
 Result<int> get_option(int fd, int level, int name) {
     int value = 0;
     socklen_t size = sizeof value;

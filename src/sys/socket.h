@@ -39,6 +39,8 @@ struct SocketPair {
 [[nodiscard]] Result<UniqueFd> accept(int fd, sockaddr_storage* peer, socklen_t* size);
 [[nodiscard]] Result<> local_address(int fd, sockaddr_storage* address, socklen_t* size);
 [[nodiscard]] Result<> set_option(int fd, int level, int name, int value);
+/// Makes the next close() of `fd` send a reset instead of what is queued (SO_LINGER of 0 s).
+[[nodiscard]] Result<> set_reset_on_close(int fd);
 [[nodiscard]] Result<int> get_option(int fd, int level, int name);
 /// shutdown(2); a peer that is already gone (ENOTCONN) is no error.
 [[nodiscard]] Result<> shutdown(int fd, int how);
