@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Connection: edges to bits, bits to calls.
+// Runs in: worker.
+#include "net/connection.h"
+
+#include <utility>
+
+namespace sluice::net {
+
+Connection::Connection(event::Loop& loop,
+                       sys::UniqueFd socket,
+                       const Address& peer,
+                       ListenerId listener)
+    : loop_(loop), peer_(peer), listener_(listener) {
+    fd = socket.release();
+    on_ready = [](event::Pollable& pollable, std::uint32_t events) {
+        auto& self = static_cast<Connection&>(pollable);
+        self.note(events);
+        self.on_event(self);
+    };
+    fire = [](event::Timer& timer) {
+        auto& self = static_cast<Connection&>(timer);
+        self.on_deadline(self);
+    };
+    run = [](event::Posted& posted) {
+        auto& self = static_cast<Connection&>(posted);
+        self.on_event(self);
+    };
+}
+
+Result<> Connection::watch() {
+    if (is_watched()) {
+        return {};
+    }
+    TRY(loop_.watch(*this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET));
+    set(kWatched);
+    return {};
+}
+
+// An error or a hang-up is learnt by reading or writing, so both are worth trying then.
+void Connection::note(std::uint32_t events) {
+    clear(kHangUp);
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        set(kHangUp | kReadable);
+    }
+    if ((events & EPOLLIN) != 0) {
+        set(kReadable);
+    }
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+        set(kWritable);
+    }
+}
+
+Result<sys::Transfer> Connection::recv(std::span<char> into) {
+    const sys::Transfer transfer = TRY(sys::recv(fd, into));
+    if (transfer.is_end) {
+        set(kEnd);
+        clear(kReadable);
+    } else if (transfer.is_blocked) {
+        clear(kReadable);
+    } else if (transfer.size < into.size() && (bits_ & kHangUp) == 0) {
+        clear(kReadable);
+    }
+    return transfer;
+}
+
+Written Connection::write(Chain& chain, std::size_t budget) {
+    const Written written = write_chain(fd, chain, budget);
+    if (written.outcome == Written::Outcome::Blocked) {
+        clear(kWritable);
+    } else if (written.outcome == Written::Outcome::Yield) {
+        yield();
+    }
+    return written;
+}
+
+void Connection::yield() {
+    loop_.post(*this);
+}
+
+void Connection::resume(PauseReason reason) {
+    paused_ = static_cast<std::uint8_t>(paused_ & ~static_cast<std::uint8_t>(reason));
+    if (is_readable()) {
+        yield();
+    }
+}
+
+Result<> Connection::shutdown_write() {
+    return sys::shutdown(fd, SHUT_WR);
+}
+
+Drain Connection::discard(std::span<char> scratch, std::size_t budget) {
+    for (std::size_t taken = 0; taken < budget;) {
+        if ((bits_ & kEnd) != 0) {
+            return Drain::Ended;
+        }
+        if ((bits_ & kReadable) == 0) {
+            return Drain::Waiting;
+        }
+        const Result<sys::Transfer> transfer = recv(scratch);
+        if (!transfer || transfer->is_end) {
+            return Drain::Ended;
+        }
+        taken += transfer->size;
+    }
+    yield();
+    return Drain::Yield;
+}
+
+void Connection::close() {
+    if (!is_open()) {
+        return;
+    }
+    clear_deadline();
+    event::Posted::unlink();
+    if (is_watched()) {
+        loop_.forget_before_close(*this);
+    }
+    sys::close_fd(std::exchange(fd, -1));
+    bits_ = kEnd;
+}
+
+void Connection::reset() {
+    if (is_open()) {
+        (void)sys::set_reset_on_close(fd);  // fails where it has no meaning (Unix sockets)
+        close();
+    }
+}
+
+}  // namespace sluice::net

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Connection: one accepted socket. It keeps what the last edges said (two ready bits), reads and
+// writes by the speed rules of the house, and carries one deadline. "Reading until nothing is
+// left" lives only here, so that no protocol can lose an edge. It holds no buffer.
+// Runs in: worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "event/loop.h"
+#include "event/pollable.h"
+#include "event/timer.h"
+#include "net/address.h"
+#include "net/chain_writer.h"
+#include "sys/socket.h"
+#include "sys/unique_fd.h"
+
+namespace sluice::net {
+
+/// Why a connection does not read at present. Reading goes on when no reason is left.
+enum class PauseReason : std::uint8_t {
+    BufferFull = 1,  ///< the session has no room for more input
+    Backlog = 2,     ///< enough pipelined requests wait already
+    Body = 4,        ///< whoever takes the request body is not ready for more
+    Writing = 8,     ///< the peer does not read its replies
+};
+
+/// What discard() found.
+enum class Drain : std::uint8_t {
+    Waiting,  ///< nothing more now; an event will come
+    Yield,    ///< more is there; on_event will be called again
+    Ended,    ///< the peer has closed, or failed
+};
+
+/// One connection, embedded in (or derived by) a session. Owner: the session. It may be closed
+/// and destroyed inside its own callbacks: nothing is touched after they return.
+class Connection : public event::Pollable, private event::Timer, private event::Posted {
+  public:
+    using Callback = void (*)(Connection&);
+
+    /// Takes the socket over. Both ready bits are set: the first recv and send are simply tried.
+    Connection(event::Loop& loop, sys::UniqueFd socket, const Address& peer, ListenerId listener);
+
+    ~Connection() { close(); }
+
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    /// Something became readable or writable, or yield() or resume() asked for the call.
+    /// Set both before watch().
+    Callback on_event = nullptr;
+    /// The deadline passed. It is not armed any more.
+    Callback on_deadline = nullptr;
+
+    /// Registers IN|OUT|RDHUP|ET, once. Call it only if the exchange did not end right after the
+    /// accept; what arrived before is reported by the first event. Again: does nothing.
+    [[nodiscard]] Result<> watch();
+
+    [[nodiscard]] bool is_watched() const { return (bits_ & kWatched) != 0; }
+
+    [[nodiscard]] bool is_open() const { return fd >= 0; }
+
+    /// True when a recv is worth trying: the kernel has, or may have, input, and nothing pauses.
+    [[nodiscard]] bool is_readable() const { return (bits_ & kReadable) != 0 && paused_ == 0; }
+
+    [[nodiscard]] bool is_writable() const { return (bits_ & kWritable) != 0; }
+
+    /// The peer has sent its FIN (seen by recv or by an event), or the socket has failed.
+    [[nodiscard]] bool is_peer_closed() const { return (bits_ & (kHangUp | kEnd)) != 0; }
+
+    /// Reads once. Less than asked means empty (the readable bit goes), unless the last event told
+    /// of a hang-up: then the end is still to be read. After a full read the bit stays; the caller
+    /// reads again or calls yield(), for no further edge comes.
+    [[nodiscard]] Result<sys::Transfer> recv(std::span<char> into);
+    /// Writes by write_chain; Blocked clears the writable bit, Yield makes on_event come again.
+    [[nodiscard]] Written write(Chain& chain, std::size_t budget = kWriteBudget);
+    /// Calls on_event again at the end of this turn, or in the next when posted work is running:
+    /// for whoever stops reading or writing while the bit is still set.
+    void yield();
+
+    void pause(PauseReason reason) { paused_ |= static_cast<std::uint8_t>(reason); }
+
+    /// Takes the reason back; when none is left and input waits, on_event comes again.
+    void resume(PauseReason reason);
+
+    [[nodiscard]] bool is_paused() const { return paused_ != 0; }
+
+    /// At `when` (monotonic) on_deadline is called. Moving it later costs one store.
+    void set_deadline(Millis when) { loop_.timers().arm(*this, when); }
+
+    /// The same, `delay` after the start of this turn.
+    void set_deadline_in(Millis delay) { set_deadline(loop_.now() + delay); }
+
+    void clear_deadline() { event::TimerWheel::disarm(*this); }
+
+    [[nodiscard]] bool has_deadline() const { return event::Timer::is_armed(); }
+
+    /// Sends FIN; input may still come. First half of a lingering close.
+    [[nodiscard]] Result<> shutdown_write();
+    /// Second half: reads and forgets what still comes, at most `budget` bytes a turn, so that the
+    /// reply is not lost to a reset. Pauses do not apply. `scratch` holds nothing afterwards.
+    [[nodiscard]] Drain discard(std::span<char> scratch, std::size_t budget = kWriteBudget);
+    /// Closes at once. Unread input makes the kernel send a reset. Again: does nothing.
+    void close();
+    /// Closes with a reset, whatever is queued: for a peer that misbehaves or a cut reply.
+    void reset();
+
+    [[nodiscard]] Address peer() const { return peer_.unpack(); }
+
+    [[nodiscard]] const PeerAddress& packed_peer() const { return peer_; }
+
+    [[nodiscard]] ListenerId listener() const { return listener_; }
+
+    [[nodiscard]] event::Loop& loop() const { return loop_; }
+
+  private:
+    static constexpr std::uint8_t kReadable = 1;
+    static constexpr std::uint8_t kWritable = 2;
+    static constexpr std::uint8_t kHangUp = 4;  ///< the last event carried RDHUP, HUP or ERR
+    static constexpr std::uint8_t kEnd = 8;     ///< recv saw the end
+    static constexpr std::uint8_t kWatched = 16;
+
+    void note(std::uint32_t events);
+
+    void set(std::uint8_t bits) { bits_ = static_cast<std::uint8_t>(bits_ | bits); }
+
+    void clear(std::uint8_t bits) { bits_ = static_cast<std::uint8_t>(bits_ & ~bits); }
+
+    event::Loop& loop_;
+    PeerAddress peer_;
+    ListenerId listener_;
+    std::uint8_t bits_ = kReadable | kWritable;
+    std::uint8_t paused_ = 0;
+};
+
+// HOUSE §6: an idle connection has 256 bytes in all; this is our share of them.
+static_assert(sizeof(Connection) <= 136);
+
+}  // namespace sluice::net
