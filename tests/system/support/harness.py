@@ -94,8 +94,11 @@ class Sluice:
             ("events", "events {}"),
         ]
         lines = [line for word, line in added if not re.search(rf"(?m)^\s*{word}\b", conf_text)]
-        # On one line, so that the test's own line numbers only move by one.
-        self.conf.write_text(" ".join(lines) + "\n" + self.expand(conf_text), encoding="utf-8")
+        # On one line, so that the test's own line numbers only move by one; renamed, so that a
+        # reload that runs meanwhile never reads half a file.
+        fresh = self.conf.with_suffix(".new")
+        fresh.write_text(" ".join(lines) + "\n" + self.expand(conf_text), encoding="utf-8")
+        fresh.rename(self.conf)
 
     # --- life
 

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What each signal does to a running server."""
+
+import os
+import signal
+import unittest
+
+from support import processes
+from support.client import Closed, build_request
+from support.harness import SluiceTest
+from support.waiting import holds_for, is_free, wait_for
+
+CONF = """
+http { access_log %%DIR%%/logs/access.log;
+       server { listen %%PORT%%; root %%DIR%%/www; location = /v { return 200 VERSION; } } }"""
+BIG = os.urandom(1 << 16) * 256
+
+
+def version(number):
+    return CONF.replace("VERSION", f"version{number}")
+
+
+class Signals(SluiceTest):
+    def start(self, workers=1, files=None):
+        return self.serve(version(1), workers=workers, files=files or {"www/index.html": "front"})
+
+    def answers(self, server, body):
+        try:
+            return server.get("/v").body == body
+        except (OSError, Closed):
+            return False
+
+    # --- stopping
+
+    def test_quit_finishes_a_running_download(self):
+        server = self.start(files={"www/big.bin": BIG})
+        with server.connect() as connection:
+            connection.send(build_request("/big.bin"))
+            head = connection.read_head()
+            first = connection.read_exactly(1000)
+            server.signal(signal.SIGQUIT)
+            wait_for(lambda: is_free(server.port), what="the port to be given up")
+            rest = connection.read_exactly(int(head.header("Content-Length")) - 1000)
+
+        self.assertEqual(first + rest, BIG)
+        self.assertEqual(server.wait_exit(), 0)
+
+    def test_term_stops_at_once(self):
+        server = self.start(files={"www/big.bin": BIG})
+        with server.connect() as connection:
+            connection.send(build_request("/big.bin"))
+            connection.read_head()
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait_exit(5), 0)
+
+    def test_int_stops_as_term_does(self):
+        server = self.start()
+        server.signal(signal.SIGINT)
+
+        self.assertEqual(server.wait_exit(5), 0)
+
+    def test_quit_does_not_wait_for_idle_connections_forever(self):
+        server = self.serve(version(1).replace(
+            "http {", "worker_shutdown_timeout 1s; http { keepalive_timeout 60s;"),
+            files={"www/index.html": "front"})
+        with server.connect() as connection:
+            self.assertEqual(connection.get("/").status, 200)
+            server.signal(signal.SIGQUIT)
+            self.assertEqual(server.wait_exit(), 0)
+
+    def test_pid_file_goes_with_the_master(self):
+        server = self.start()
+        self.assertEqual(int(server.pid_file.read_text("ascii")), server.pid)
+
+        server.stop()
+
+        self.assertFalse(server.pid_file.exists())
+        self.assertTrue(is_free(server.port))
+
+    def test_restart_on_the_same_port_at_once(self):
+        server = self.start()
+        for _ in range(3):
+            with server.connect() as connection:
+                connection.get("/v", {"Connection": "keep-alive"})
+                server.signal(signal.SIGTERM)
+                server.wait_exit()
+            server.start()
+            self.assertEqual(server.get("/v").body, b"version1")
+
+    # --- reload
+
+    def test_hup_puts_a_new_configuration_in_force(self):
+        server = self.start(workers=2)
+        self.assertEqual(server.get("/v").body, b"version1")
+
+        server.configure(version(2))
+        server.signal(signal.SIGHUP)
+
+        wait_for(lambda: self.answers(server, b"version2"), what="the new configuration")
+
+    def test_hup_adds_and_removes_ports(self):
+        server = self.start()
+        server.configure(version(2).replace("listen %%PORT%%;", "listen %%PORT2%%;"))
+        server.signal(signal.SIGHUP)
+
+        wait_for(lambda: is_free(server.port_number(1)), what="the old port to close")
+        self.assertEqual(server.get("/v", port=server.port_number(2)).body, b"version2")
+
+    def test_hup_with_a_mistake_changes_nothing(self):
+        server = self.start()
+        server.allowed_words = ["[emerg]"]
+        server.configure(version(2).replace("root", "rooot"))
+
+        server.signal(signal.SIGHUP)
+
+        wait_for(lambda: 'unknown directive "rooot"' in server.error_log() + server.stderr(),
+                 what="the message")
+        self.assertRegex(server.error_log() + server.stderr(), r"sluice\.conf:4\b")
+        holds_for(lambda: self.answers(server, b"version1"), 0.3, "the old configuration")
+
+    def test_hup_with_a_port_in_use_changes_nothing(self):
+        server = self.start()
+        other = self.start()
+        server.allowed_words = ["[emerg]"]
+        server.configure(version(2).replace("listen %%PORT%%;",
+                                            f"listen %%PORT%%; listen {other.port};"))
+
+        server.signal(signal.SIGHUP)
+
+        wait_for(lambda: "98: Address already in use" in server.error_log() + server.stderr(),
+                 what="the message")
+        holds_for(lambda: self.answers(server, b"version1"), 0.3, "the old configuration")
+
+    def test_idle_connection_survives_hup(self):
+        server = self.start()
+        with server.connect() as connection:
+            self.assertEqual(connection.get("/v").body, b"version1")
+            server.configure(version(2))
+            self.assertEqual(server.reload().returncode, 0)
+            self.assertEqual(connection.get("/v").body, b"version2")
+
+    def test_download_survives_reloads(self):
+        server = self.start(files={"www/big.bin": BIG})
+        with server.connect() as connection:
+            connection.send(build_request("/big.bin"))
+            head = connection.read_head()
+            body = b""
+            for number in range(5):
+                body += connection.read_exactly(100_000)
+                server.configure(version(number))
+                self.assertEqual(server.reload().returncode, 0)
+            body += connection.read_exactly(int(head.header("Content-Length")) - len(body))
+
+        self.assertEqual(body, BIG)
+
+    def test_workers_stay_over_a_reload(self):
+        server = self.start(workers=2)
+        before = wait_for(lambda: len(server.workers()) == 2 and server.workers(), what="workers")
+
+        for number in range(5):
+            server.configure(version(number))
+            self.assertEqual(server.reload().returncode, 0)
+
+        self.assertEqual(server.workers(), before)
+
+    def test_worker_count_changes(self):
+        server = self.start(workers=1)
+        first = server.workers()
+
+        for count in (3, 1):
+            server.workers_wanted = count
+            server.configure(version(count))
+            self.assertEqual(server.reload().returncode, 0)
+            wait_for(lambda: len(server.workers()) == count, what=f"{count} workers")
+            self.assertEqual(server.get("/v").body, f"version{count}".encode())
+        self.assertEqual(server.workers(), first)
+
+    def test_descriptors_do_not_leak(self):
+        server = self.start()
+        for number in range(3):
+            server.configure(version(number))
+            self.assertEqual(server.reload().returncode, 0)
+        worker = server.workers()[0]
+        before = (processes.fd_targets(server.pid), processes.fd_targets(worker))
+
+        for number in range(20):
+            server.configure(version(number))
+            self.assertEqual(server.reload().returncode, 0)
+
+        def same_count():
+            now = (processes.fd_targets(server.pid), processes.fd_targets(worker))
+            return [len(x) for x in now] == [len(x) for x in before]
+        wait_for(same_count, what=f"as many descriptors as before: {before}")
+
+    def test_many_hups_end_in_the_last_configuration(self):
+        server = self.start(workers=2)
+        for number in range(2, 12):
+            server.configure(version(number))
+            server.signal(signal.SIGHUP)
+
+        wait_for(lambda: all(self.answers(server, b"version11") for _ in range(8)),
+                 what="the last configuration everywhere")
+
+    # --- logs
+
+    def test_usr1_reopens_the_logs(self):
+        server = self.start()
+        server.get("/v")
+        wait_for(server.access_log, what="the first line")
+        moved = server.access_log_file.with_suffix(".1")
+        server.access_log_file.rename(moved)
+
+        server.signal(signal.SIGUSR1)
+
+        wait_for(server.access_log_file.exists, what="a new access log")
+        wait_for(lambda: server.get("/v") and server.access_log(), what="a line in it")
+
+    # --- children
+
+    def test_killed_worker_is_replaced(self):
+        server = self.start()
+        server.allowed_words = ["exited on signal 9"]
+        old = server.workers()[0]
+
+        server.signal(signal.SIGKILL, old)
+
+        wait_for(lambda: server.workers() and server.workers() != [old], what="a new worker")
+        wait_for(lambda: self.answers(server, b"version1"), what="an answer")
+        wait_for(lambda: str(old) in server.error_log(), what="the line about the death")
+        self.assertRegex(server.error_log(), rf"{old}[^\n]*(signal 9|SIGKILL)")
+
+    def test_worker_that_leaves_politely_is_replaced(self):
+        server = self.start()
+        old = server.workers()[0]
+
+        server.signal(signal.SIGTERM, old)
+
+        wait_for(lambda: server.workers() and old not in server.workers(), what="a new worker")
+        self.assertEqual(server.get("/v").body, b"version1")
+
+    def test_winch_stops_the_workers_and_hup_brings_them_back(self):
+        server = self.serve("daemon on;" + version(1), start=False)
+        self.assertEqual(server.run().returncode, 0)
+        master = int(server.pid_file.read_text("ascii"))
+        try:
+            wait_for(lambda: server.workers(master), what="a worker")
+            os.kill(master, signal.SIGWINCH)
+            wait_for(lambda: not server.workers(master), what="the workers to end")
+            self.assertTrue(processes.is_alive(master))
+
+            os.kill(master, signal.SIGHUP)
+            wait_for(lambda: self.answers(server, b"version1"), what="an answer")
+        finally:
+            os.kill(master, signal.SIGTERM)
+        wait_for(lambda: not processes.is_alive(master), what="the daemon to end")
+
+    def test_winch_means_nothing_in_the_foreground(self):
+        """A terminal sends it to its foreground programs whenever its window changes."""
+        server = self.start()
+        before = server.workers()
+
+        server.signal(signal.SIGWINCH)
+
+        holds_for(lambda: server.workers() == before, 0.3, "the worker")
+        self.assertEqual(server.get("/v").body, b"version1")
+
+    def test_workers_end_when_the_master_is_killed(self):
+        server = self.start(workers=2)
+        family = server.family()
+
+        server.signal(signal.SIGKILL)
+
+        server.expected_exit = -signal.SIGKILL
+        wait_for(lambda: not [p for p in family if processes.is_alive(p)],
+                 what="every process to notice")
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root")
+    def test_workers_run_as_another_user(self):
+        server = self.start()
+
+        uids = processes.status_field(server.workers()[0], "Uid").split()
+        self.assertNotIn("0", uids)
+
+
+if __name__ == "__main__":
+    unittest.main()
