@@ -44,7 +44,7 @@ std::optional<Millis> TimerWheel::next_deadline() {
         return Millis(static_cast<std::int64_t>(now_));
     }
     const std::optional<Place> place = first_occupied();
-    if (!place || place->start == kNever) {
+    if (!place) {
         return std::nullopt;
     }
     return Millis(static_cast<std::int64_t>(place->start));

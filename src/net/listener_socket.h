@@ -21,12 +21,12 @@ struct ListenerOptions {
     bool reuseaddr = true;
     bool reuseport = false;
     bool ipv6only = true;
-    bool deferred = false;          ///< TCP_DEFER_ACCEPT: accept when the first bytes are there
-    std::optional<int> fastopen;    ///< queue length of TCP_FASTOPEN
-    std::optional<bool> keepalive;  ///< SO_KEEPALIVE
-    std::optional<Bytes> receive_buffer;  ///< SO_RCVBUF
-    std::optional<Bytes> send_buffer;     ///< SO_SNDBUF
-    mode_t unix_mode = 0666;              ///< of a Unix socket's file
+    bool deferred = false;  ///< TCP_DEFER_ACCEPT: accept when the first bytes are there
+    std::optional<int> fastopen = std::nullopt;          ///< queue length of TCP_FASTOPEN
+    std::optional<bool> keepalive = std::nullopt;        ///< SO_KEEPALIVE
+    std::optional<Bytes> receive_buffer = std::nullopt;  ///< SO_RCVBUF
+    std::optional<Bytes> send_buffer = std::nullopt;     ///< SO_SNDBUF
+    mode_t unix_mode = 0666;                             ///< of a Unix socket's file
 };
 
 /// A listening (or, for datagrams, bound) non-blocking socket. TCP sockets carry TCP_NODELAY, which
