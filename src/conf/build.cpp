@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What row functions may ask of the compile context.
+// Runs in: any.
+#include "conf/build.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "conf/generation.h"
+#include "conf/level.h"
+
+namespace sluice::conf {
+
+Arena& Build::arena() {
+    return generation_.arena_;
+}
+
+Level& Build::open_level(Context context, const Directive& block) {
+    auto level = std::make_unique<Level>();
+    level->context = context;
+    level->parent = level_;
+    level->block = &block;
+    level->modules = level_->modules;
+    level->confs = arena().make_span<void*>(level->modules.size());
+    for (std::size_t i = 0; i < level->modules.size(); ++i) {
+        const ConfKind& kind = *level->modules[i]->kind;
+        level->confs[i] = arena().allocate(kind.size, kind.align);
+        kind.construct(level->confs[i]);
+    }
+    generation_.levels_.push_back(std::move(level));
+    return *generation_.levels_.back();
+}
+
+ListenSpec& Build::declare_listen(std::string_view key) {
+    for (const std::unique_ptr<ListenSpec>& known : generation_.listen_storage_) {
+        if (known->key == key) {
+            return *known;
+        }
+    }
+    auto spec = std::make_unique<ListenSpec>();
+    spec->key = arena().copy(key);
+    spec->id = facts_.listener_id(key);
+    generation_.listens_.push_back(spec.get());
+    generation_.listen_storage_.push_back(std::move(spec));
+    return *generation_.listen_storage_.back();
+}
+
+SinkId Build::declare_sink(std::string_view target, Position at) {
+    for (const SinkSpec& known : generation_.sinks_) {
+        if (known.target == target) {
+            return known.id;
+        }
+    }
+    const SinkId id = facts_.sink_id(target);
+    generation_.sinks_.push_back({id, arena().copy(target), at});
+    return id;
+}
+
+std::string_view Build::absolute_path(std::string_view path) {
+    return arena().copy(path.starts_with('/') ? std::string(path) : facts_.prefix() + std::string(path));
+}
+
+bool Build::error(Position at, std::string message, std::string expectation) {
+    return diagnostics_.add({.at = at,
+                             .message = std::move(message),
+                             .expectation = std::move(expectation)});
+}
+
+bool Build::error(const Argument& at, std::string message, std::string expectation) {
+    return diagnostics_.add({.at = at.at,
+                             .message = std::move(message),
+                             .expectation = std::move(expectation),
+                             .width = std::max<std::size_t>(1, at.text.size())});
+}
+
+bool Build::error(const Directive& at, std::string message, std::string expectation) {
+    return diagnostics_.add({.at = at.at,
+                             .message = std::move(message),
+                             .expectation = std::move(expectation),
+                             .width = at.name.size()});
+}
+
+void Build::warn(Position at, std::string message, std::string expectation) {
+    diagnostics_.add({.severity = Severity::Warning,
+                      .at = at,
+                      .message = std::move(message),
+                      .expectation = std::move(expectation)});
+}
+
+bool Build::invalid(const Directive& directive, const Argument& value, std::string expectation) {
+    return error(value,
+                 "invalid value \"" + std::string(value.text) + "\" in \"" +
+                     std::string(directive.name) + "\" directive",
+                 std::move(expectation));
+}
+
+}  // namespace sluice::conf

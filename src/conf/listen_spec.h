@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ListenSpec and SinkSpec: what a configuration asks the master to open.
+// Runs in: any.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/units.h"
+#include "conf/tree.h"
+
+namespace sluice::conf {
+
+/// Options of a listening socket.
+struct ListenOptions {
+    int backlog = 511;
+    bool reuseport = false;
+    bool ipv6only = true;
+    bool deferred = false;
+    bool so_keepalive = false;
+    int rcvbuf = 0;    ///< bytes; 0: the kernel's
+    int sndbuf = 0;
+    int fastopen = 0;  ///< queue length; 0: off
+    friend bool operator==(const ListenOptions&, const ListenOptions&) = default;
+};
+
+/// One address to listen on. Several servers may share it.
+struct ListenSpec {
+    ListenerId id;
+    std::string_view key;       ///< canonical: "0.0.0.0:8080", "[::]:80", "unix:/path"; "udp:" before datagrams
+    ListenOptions options;
+    std::string_view protocol;  ///< name of the net::ProtocolKind
+    const void* service = nullptr;  ///< what the protocol made of it (http: Port)
+    Position at;
+};
+
+/// One log destination to open.
+struct SinkSpec {
+    SinkId id;
+    std::string_view target;  ///< absolute path, "stderr", "syslog:…", "|command"
+    Position at;
+};
+
+}  // namespace sluice::conf
