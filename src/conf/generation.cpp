@@ -66,6 +66,15 @@ const ListenSpec* Generation::find_listen(ListenerId id) const {
     return found == listens_.end() ? nullptr : *found;
 }
 
+Level* Generation::find_level(Context context, std::size_t index) const {
+    for (const std::unique_ptr<Level>& level : levels_) {
+        if (level->context == context && index-- == 0) {
+            return level.get();
+        }
+    }
+    return nullptr;
+}
+
 Compiled compile(Facts& facts, const CompileOptions& options) {
     auto generation = std::make_unique<Generation>();
     Compiler(*generation, facts, options).run();

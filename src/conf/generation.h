@@ -33,6 +33,8 @@ class Generation {
     [[nodiscard]] GenerationNumber number() const { return number_; }
     [[nodiscard]] const Tree& tree() const { return tree_; }
     [[nodiscard]] Level& main_level() const { return *levels_.front(); }
+    /// The n-th level of that context in order of appearance, or null.
+    [[nodiscard]] Level* find_level(Context context, std::size_t index) const;
     [[nodiscard]] bool is_compat() const { return is_compat_; }
     [[nodiscard]] std::span<const ListenSpec* const> listens() const { return listens_; }
     [[nodiscard]] const ListenSpec* find_listen(ListenerId id) const;
