@@ -17,6 +17,12 @@
 #include "base/error.h"
 #include "event/frame_arena.h"
 
+// g++ without optimisation takes the two operators below for a mismatched pair, because one is a
+// template. It says so at the end of each coroutine, in the including file: hence no pop.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace sluice::event {
 
 /// The first parameter of every Task: it says where the frame lives (the exchange, by reference).
