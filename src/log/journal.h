@@ -31,6 +31,8 @@ class Journal {
 
     /// From now on lines become records in `lanes`; nullptr goes back to the descriptor.
     void use_lanes(LaneLog* lanes) { lanes_ = lanes; }
+    /// The lanes in use (access lines are rendered straight into them), or nullptr.
+    [[nodiscard]] LaneLog* lanes() const { return lanes_; }
     /// Where lines of log::write go (error_log of the main level); needs lanes.
     void set_main(const Destination& main) { main_ = main; }
     /// Prints to another descriptor (the first opened error log) while there are no lanes.

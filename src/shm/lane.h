@@ -42,6 +42,9 @@ struct LaneControl {
     std::atomic<std::uint64_t> cut{0};               ///< records shortened to kMaxBodyBytes
     alignas(64) std::atomic<std::uint64_t> tail{0};  ///< start of what is not yet drained
     std::atomic<std::uint64_t> resets{0};            ///< times the reader found garbage
+    std::atomic<std::uint64_t> told_dropped{0};      ///< how much of each counter was reported;
+    std::atomic<std::uint64_t> told_cut{0};          ///< shared, so that a new logger goes on
+    std::atomic<std::uint64_t> told_resets{0};       ///< where the old one stopped
 };
 static_assert(sizeof(LaneControl) == 128);
 

@@ -7,6 +7,23 @@
 
 namespace sluice::shm {
 
+namespace {
+
+using Counter = std::atomic<std::uint64_t>;
+
+/// How far `counter` has passed `told`. The counter is another process's word: where it stepped
+/// back nothing was lost.
+std::uint64_t take_growth(const Counter& counter, Counter& told) {
+    const std::uint64_t now = counter.load(std::memory_order_relaxed);
+    const std::uint64_t before = told.load(std::memory_order_relaxed);
+    if (now != before) {
+        told.store(now, std::memory_order_relaxed);
+    }
+    return now > before ? now - before : 0;
+}
+
+}  // namespace
+
 LaneReader::LaneReader(const Lane& lane) : lane_(lane) {
     tail_ = lane_.control->tail.load(std::memory_order_acquire) & ~std::uint64_t{7};
     peeked_ = tail_;
@@ -87,16 +104,11 @@ void LaneReader::reset_to(std::uint64_t head) {
     lane_.control->tail.store(tail_, std::memory_order_release);
 }
 
-std::uint64_t LaneReader::dropped() const {
-    return lane_.control->dropped.load(std::memory_order_relaxed);
-}
-
-std::uint64_t LaneReader::cut() const {
-    return lane_.control->cut.load(std::memory_order_relaxed);
-}
-
-std::uint64_t LaneReader::resets() const {
-    return lane_.control->resets.load(std::memory_order_relaxed);
+LaneLosses LaneReader::take_losses() {
+    LaneControl& control = *lane_.control;
+    return {.dropped = take_growth(control.dropped, control.told_dropped),
+            .cut = take_growth(control.cut, control.told_cut),
+            .resets = take_growth(control.resets, control.told_resets)};
 }
 
 }  // namespace sluice::shm

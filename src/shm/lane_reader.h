@@ -23,6 +23,13 @@ struct Record {
     std::uint64_t end = 0;  ///< the position behind it, for advance()
 };
 
+/// Records that did not come through whole.
+struct LaneLosses {
+    std::uint64_t dropped = 0;  ///< the ring was full
+    std::uint64_t cut = 0;      ///< longer than kMaxBodyBytes
+    std::uint64_t resets = 0;   ///< times the lane held garbage and was emptied
+};
+
 class LaneReader {
   public:
     LaneReader() = default;
@@ -43,10 +50,8 @@ class LaneReader {
     /// Bytes between tail and head that are peeked and not yet freed.
     [[nodiscard]] std::size_t held() const { return static_cast<std::size_t>(peeked_ - tail_); }
     [[nodiscard]] std::size_t capacity() const { return lane_.capacity; }
-    /// Records that the writer dropped or cut, and times this end found garbage, since creation.
-    [[nodiscard]] std::uint64_t dropped() const;
-    [[nodiscard]] std::uint64_t cut() const;
-    [[nodiscard]] std::uint64_t resets() const;
+    /// What was lost since the last call of this or an earlier reader.
+    [[nodiscard]] LaneLosses take_losses();
 
   private:
     enum class Step : std::uint8_t { Taken, Wrapped, Garbage };
