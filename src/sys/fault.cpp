@@ -21,17 +21,22 @@ constexpr std::array<std::string_view, 6> kNames = {"canary-crash",  "canary-han
 // The one mutable global of sys: set in main() before any child exists, read-only afterwards.
 constinit unsigned faults = 0;
 
+/// The bit of a name, or 0.
+unsigned bit_of(std::string_view name) {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+        if (kNames[i] == name) {
+            return 1U << i;
+        }
+    }
+    return 0;
+}
+
 }  // namespace
 
 bool set_fault(std::string_view name, bool on) {
-    for (std::size_t i = 0; i < kNames.size(); ++i) {
-        if (kNames[i] == name) {
-            const unsigned bit = 1U << i;
-            faults = on ? faults | bit : faults & ~bit;
-            return true;
-        }
-    }
-    return false;
+    const unsigned bit = bit_of(name);
+    faults = on ? faults | bit : faults & ~bit;
+    return bit != 0;
 }
 
 void read_faults() {
@@ -43,6 +48,8 @@ void read_faults() {
         rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
 }
+
+bool has_fault(std::string_view name) { return (faults & bit_of(name)) != 0; }
 
 bool has_fault(Fault fault) { return (faults & (1U << std::to_underlying(fault))) != 0; }
 

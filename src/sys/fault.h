@@ -23,5 +23,7 @@ void read_faults();
 /// Turns one fault on or off by its name; false for an unknown name.
 bool set_fault(std::string_view name, bool on);
 [[nodiscard]] bool has_fault(Fault fault);
+/// By its name; false for an unknown one.
+[[nodiscard]] bool has_fault(std::string_view name);
 
 }  // namespace sluice::sys

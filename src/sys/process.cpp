@@ -423,6 +423,27 @@ void set_process_title(std::string_view title) {
 
 // ---- this process ----
 
+Result<std::uint64_t> process_start_time(pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    const std::string text = TRY(read_file(path.c_str(), 4096));
+    // The name, field 2, may hold anything, so counting starts behind its last parenthesis.
+    std::string_view rest(text);
+    rest.remove_prefix(std::min(rest.rfind(')'), rest.size()));
+    for (int field = 2; field < 22; ++field) {
+        const std::size_t space = rest.find(' ');
+        if (space == rest.npos) {
+            return fail("start time of a process", EINVAL);
+        }
+        rest.remove_prefix(space + 1);
+    }
+    std::uint64_t value = 0;
+    const auto [stop, code] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    if (code != std::errc{}) {
+        return fail("start time of a process", EINVAL);
+    }
+    return value;
+}
+
 pid_t own_pid() { return ::getpid(); }
 
 pid_t parent_pid() { return ::getppid(); }
@@ -485,6 +506,13 @@ std::optional<gid_t> find_group(const char* name) {
         return std::nullopt;
     }
     return entry.gr_gid;
+}
+
+Result<> random_bytes(std::span<unsigned char> out) {
+    if (::getentropy(out.data(), out.size()) != 0) {
+        return fail("getrandom()");
+    }
+    return {};
 }
 
 std::string host_name() {

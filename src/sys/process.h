@@ -80,6 +80,8 @@ struct SignalInfo {
 void set_process_title(std::string_view title);
 /// Remembers argv's memory for set_process_title. Call once in main().
 void keep_argv(int argc, char** argv);
+/// When a process started, in clock ticks since boot: tells it from a later one with its pid.
+[[nodiscard]] Result<std::uint64_t> process_start_time(pid_t pid);
 [[nodiscard]] pid_t own_pid();
 [[nodiscard]] pid_t parent_pid();
 [[nodiscard]] uid_t own_uid();
@@ -97,6 +99,8 @@ struct Account {
 [[nodiscard]] std::optional<Account> find_user(const char* name);
 [[nodiscard]] std::optional<gid_t> find_group(const char* name);
 [[nodiscard]] std::string host_name();
+/// Fills `out` from the kernel's random source (getrandom).
+[[nodiscard]] Result<> random_bytes(std::span<unsigned char> out);
 [[nodiscard]] std::optional<std::string> environment_value(const char* name);
 [[nodiscard]] std::vector<std::string> whole_environment();
 

@@ -3,6 +3,7 @@
 // Runs in: any.
 #include "sys/socket.h"
 
+#include <linux/filter.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -132,6 +133,32 @@ Result<int> get_option(int fd, int level, int name) {
         return fail("getsockopt()");
     }
     return value;
+}
+
+Result<> refuse_new_connections(int listening, bool on) {
+    if (!on) {
+        constexpr int kUnused = 0;
+        if (::setsockopt(listening, SOL_SOCKET, SO_DETACH_FILTER, &kUnused, sizeof kUnused) != 0 &&
+            errno != ENOENT) {
+            return fail("setsockopt(SO_DETACH_FILTER)");
+        }
+        return {};
+    }
+    // The filter sees a segment from its TCP header on: byte 13 holds the flags.
+    constexpr std::uint32_t kSynAndAck = 0x12;
+    constexpr std::uint32_t kSynOnly = 0x02;
+    std::array<sock_filter, 5> program = {{
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSynAndAck),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSynOnly, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff'ffffU),
+    }};
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    if (::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) {
+        return fail("setsockopt(SO_ATTACH_FILTER)");
+    }
+    return {};
 }
 
 Result<> shutdown(int fd, int how) {

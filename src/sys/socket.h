@@ -42,6 +42,10 @@ struct SocketPair {
 /// Makes the next close() of `fd` send a reset instead of what is queued (SO_LINGER of 0 s).
 [[nodiscard]] Result<> set_reset_on_close(int fd);
 [[nodiscard]] Result<int> get_option(int fd, int level, int name);
+/// Makes the kernel drop every new SYN to a listening TCP socket (or ends that), while handshakes
+/// under way and connections that are queued stay. A client whose SYN was dropped asks again after
+/// a second and finds whoever listens then.
+[[nodiscard]] Result<> refuse_new_connections(int listening, bool on);
 /// shutdown(2); a peer that is already gone (ENOTCONN) is no error.
 [[nodiscard]] Result<> shutdown(int fd, int how);
 
