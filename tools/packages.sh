@@ -62,13 +62,12 @@ ensure_packages() {
 build_preset() {
     local preset=$1
     shift
-    cmake --preset "$preset" >"build-$preset.log" 2>&1 || {
-        cat "build-$preset.log" >&2
-        rm -f "build-$preset.log"
+    mkdir -p build
+    cmake --preset "$preset" >"build/configure-$preset.log" 2>&1 || {
+        cat "build/configure-$preset.log" >&2
         say "cmake --preset $preset failed"
         exit 1
     }
-    rm -f "build-$preset.log"
     cmake --build --preset "$preset" "$@" || {
         say "the build of preset $preset failed"
         exit 1
