@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From lanes to sinks.
+// Runs in: logger.
+#include "logger/drain.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "log/error_record.h"
+#include "log/log.h"
+#include "sys/clock.h"
+
+namespace sluice::logger {
+
+namespace {
+
+constexpr std::size_t kBatch = 64;
+/// A sink is written as soon as this much waits for it.
+constexpr std::size_t kWriteBytes = 64 * 1024;
+
+}  // namespace
+
+Drain::Drain(shm::SharedLog region, const Options& options)
+    : region_(std::move(region)), options_(options), slots_(region_.slots()) {}
+
+Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
+    auto& state = sinks_[entry.id];
+    if (!state) {
+        state = std::make_unique<SinkState>(entry.path, options_.report_period);
+    }
+    return state->sink.open(std::move(fd), entry.kind);
+}
+
+std::size_t Drain::turn(Millis now) {
+    find_slots();
+    std::size_t taken = 0;
+    for (const auto& slot : slots_) {
+        taken += slot ? drain_lane(slot->errors, now) : 0;
+    }
+    for (const auto& slot : slots_) {
+        taken += slot ? drain_lane(slot->access, now) : 0;
+    }
+    tell_losses(now);
+    tell_sick_sinks(now);
+    flush_sinks(now, 0);
+    each_lane([this](LaneState& lane) { settle(lane); });
+    return taken;
+}
+
+/// Opens the lanes of slots that our master has claimed, and forgets those that it gave up.
+void Drain::find_slots() {
+    const shm::SlotTable table = region_.table();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const SlotId id{static_cast<std::uint16_t>(i)};
+        const bool is_ours = table.is_kept_by(id, options_.keeper);
+        if (is_ours && !slots_[i]) {
+            slots_[i] = std::make_unique<SlotState>();
+            slots_[i]->errors.reader = shm::LaneReader(region_.errors_lane(id));
+            slots_[i]->access.reader = shm::LaneReader(region_.access_lane(id));
+        } else if (!is_ours && slots_[i]) {
+            slots_[i].reset();
+        }
+    }
+}
+
+/// Empties one lane, but at most one ring's worth, so that a busy one does not starve the others.
+std::size_t Drain::drain_lane(LaneState& lane, Millis now) {
+    std::array<shm::Record, kBatch> batch;
+    std::size_t taken = 0;
+    while (taken < lane.reader.capacity()) {
+        const std::size_t count = lane.reader.peek(batch);
+        if (count == 0) {
+            break;
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            dispatch(lane, batch[i]);
+            taken += shm::record_bytes(batch[i].body.size());
+        }
+        flush_sinks(now, kWriteBytes);
+        settle(lane);
+    }
+    return taken;
+}
+
+void Drain::dispatch(LaneState& lane, const shm::Record& record) {
+    Sink* const sink = sink_of(record.sink);
+    if (sink == nullptr) {
+        ++losses_.unknown_sink;
+        return;
+    }
+    if (record.type == shm::RecordType::Access) {
+        sink->take(record.body);
+    } else if (const auto error = log::decode_error(record.body)) {
+        learn_main_sink(record.sink, error->pid);
+        sink->take(error_line_.format(static_cast<log::Level>(record.level), record.wall,
+                                      error->pid, error->text));
+    }
+    if (!lane.pins.empty() && lane.pins.back().sink == sink) {
+        lane.pins.back().end = record.end;
+        lane.pins.back().ticket = sink->taken();
+        return;
+    }
+    lane.pins.push_back({.end = record.end, .sink = sink, .ticket = sink->taken()});
+}
+
+/// The master writes only to the main level's error_log.
+void Drain::learn_main_sink(SinkId sink, pid_t writer) {
+    const bool is_masters = writer == options_.keeper;
+    if (is_masters || !is_main_sink_certain_) {
+        main_sink_ = sink;
+        is_main_sink_certain_ = is_masters;
+    }
+}
+
+Sink* Drain::sink_of(SinkId id) {
+    const auto found = sinks_.find(id);
+    return found == sinks_.end() ? nullptr : &found->second->sink;
+}
+
+void Drain::flush_sinks(Millis now, std::size_t at_least) {
+    for (const auto& [id, state] : sinks_) {
+        if (state->sink.staged() >= at_least) {
+            state->sink.flush(now);
+        }
+    }
+}
+
+/// Moves the lane's tail behind what is written. Where an unwritten line holds up half a ring, the
+/// tail moves on: the sink has a copy, and other sinks' lines need the room.
+void Drain::settle(LaneState& lane) {
+    while (!lane.pins.empty() && lane.pins.front().sink->settled() >= lane.pins.front().ticket) {
+        lane.reader.advance(lane.pins.front().end);
+        lane.pins.pop_front();
+    }
+    if (lane.pins.empty() || lane.reader.held() > lane.reader.capacity() / 2) {
+        lane.reader.advance();
+        lane.pins.clear();
+    }
+}
+
+bool Drain::fall_asleep() {
+    find_slots();
+    bool has_lines = false;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        if (!slots_[i]) {
+            continue;
+        }
+        // The exchange orders us against the worker's: a head published before it is seen below.
+        const SlotId id{static_cast<std::uint16_t>(i)};
+        region_.table().slot(id).is_logger_asleep.exchange(1, std::memory_order_acq_rel);
+        has_lines = has_lines || slots_[i]->errors.reader.has_records() ||
+                    slots_[i]->access.reader.has_records();
+    }
+    if (has_lines) {
+        wake();
+    }
+    return !has_lines;
+}
+
+void Drain::wake() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        if (slots_[i]) {
+            const SlotId id{static_cast<std::uint16_t>(i)};
+            region_.table().slot(id).is_logger_asleep.exchange(0, std::memory_order_acq_rel);
+        }
+    }
+}
+
+bool Drain::is_settled() {
+    bool has_records = false;
+    each_lane([&has_records](LaneState& lane) {
+        has_records = has_records || lane.reader.has_records();
+    });
+    return !has_records && !has_unsettled_sinks();
+}
+
+bool Drain::has_unsettled_sinks() const {
+    for (const auto& [id, state] : sinks_) {
+        if (!state->sink.is_settled()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Drain::report(log::Level level, std::string_view text) {
+    Sink* const sink = sink_of(main_sink_);
+    if (sink == nullptr) {
+        return false;
+    }
+    return sink->take(error_line_.format(level, sys::wall_now(), options_.own_pid, text));
+}
+
+void Drain::tell_losses(Millis now) {
+    each_lane([this](LaneState& lane) { count_losses(lane); });
+    for (const auto& [id, state] : sinks_) {
+        losses_.in_sinks += state->sink.dropped() - state->known_dropped;
+        state->known_dropped = state->sink.dropped();
+    }
+    if ((losses_.all() == 0 && losses_.cut == 0 && losses_.resets == 0) ||
+        (has_reported_ && now < next_report_)) {
+        return;
+    }
+    const std::string text = fmt::format(
+        "{} log lines dropped ({} lane full, {} sink not writable, {} unknown sink), {} cut, {} "
+        "damaged lanes emptied",
+        losses_.all(), losses_.in_lanes, losses_.in_sinks, losses_.unknown_sink, losses_.cut,
+        losses_.resets);
+    if (report(log::Level::Alert, text)) {
+        losses_ = {};
+        has_reported_ = true;
+        next_report_ = now + options_.report_period;
+    }
+}
+
+void Drain::count_losses(LaneState& lane) {
+    const shm::LaneLosses found = lane.reader.take_losses();
+    losses_.in_lanes += found.dropped;
+    losses_.cut += found.cut;
+    losses_.resets += found.resets;
+}
+
+void Drain::tell_sick_sinks(Millis now) {
+    for (const auto& [id, state] : sinks_) {
+        const int error = state->sink.error();
+        if (error == state->known_error) {
+            continue;
+        }
+        if (error == 0) {
+            state->known_error = 0;
+            report(log::Level::Notice, fmt::format("writing to {} works again", state->sink.path()));
+        } else if (state->failures.ask(now)) {
+            state->known_error = error;
+            report(log::Level::Crit, fmt::format("write() to {} failed ({}: {})", state->sink.path(),
+                                                 error, log::error_text(error)));
+        }
+    }
+}
+
+template <class Visit>
+void Drain::each_lane(Visit&& visit) {
+    for (const auto& slot : slots_) {
+        if (slot) {
+            visit(slot->errors);
+            visit(slot->access);
+        }
+    }
+}
+
+}  // namespace sluice::logger
