@@ -43,9 +43,18 @@ class Wire {
 struct Timings {
     Nanos started{};           ///< monotonic, first byte of the head (loop's cached clock)
     UnixSeconds started_wall{};
+    Nanos now{};               ///< monotonic; the wire brings it up to date before end()
+    Millis wall{};             ///< wall clock at `now`
     std::int64_t bytes_sent = 0;       ///< head and body, as handed to the kernel
     std::int64_t body_bytes_sent = 0;
     std::int64_t request_length = 0;   ///< line, headers and body as received
+};
+
+/// Where an exchange stands in the phases; a Waiting rule leaves it behind itself.
+struct PhaseCursor {
+    Phase phase = Phase::ServerRewrite;
+    bool is_located = false;  ///< the location for Rewrite and later phases is chosen
+    std::uint16_t rule = 0;   ///< next rule of the phase
 };
 
 /// Owner: the wire's session; reused for the next request of the connection after reset().
@@ -66,6 +75,8 @@ class Exchange {
     std::uint8_t redirects = 0;      ///< internal redirects so far; at most 10, then 500
     bool is_error_page = false;      ///< error_page is being served: no second one unless recursive
     std::uint16_t error_status = 0;  ///< status kept while an error page is served
+    PhaseCursor cursor;
+    mutable std::string_view request_id;  ///< $request_id, made when first asked for
 
     /// Decides the reply as nginx does for a handler's status: 3xx needs `reply.location`; 4xx and
     /// 5xx look for error_page, else a built-in page. Gives Decided or Redirected.
@@ -74,14 +85,17 @@ class Exchange {
     [[nodiscard]] Verdict redirect_to(std::string_view uri, std::string_view args);
     /// Continues in a named location ("@name"); 500 where it does not exist.
     [[nodiscard]] Verdict redirect_to_named(std::string_view name);
+    /// Goes on behind a rule that answered Waiting, and tells the wire when the reply is decided.
+    /// The rule's task has called finish(), redirect_to() or neither (then: Declined) before.
+    void resume_phases();
     /// Drops the reply made so far, releasing its body and pin.
     void discard_reply();
     /// A text rendered for this exchange; data() == nullptr: arena full, answer 500.
     [[nodiscard]] std::string_view render(const script::Template& text) {
         return text.render(this, arena, captures);
     }
-    /// Releases body and pin, runs the Log phase, forgets the request. The arena is reset by the
-    /// owner afterwards.
+    /// Runs the Log phase, releases body and pin, forgets the request: the exchange is as new. The
+    /// arena is reset by the owner afterwards.
     void end();
 };
 

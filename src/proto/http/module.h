@@ -63,4 +63,14 @@ struct Module {
     void (*stop_worker)() = nullptr;
 };
 
+/// What the registry hands to `http { }` through conf::CompileOptions::features: a pointer to one
+/// constexpr object of this type. The modules run in this order.
+struct Features {
+    std::span<const Module* const> modules;
+};
+
+/// The variables that templates of this configuration may use: HTTP's own and the modules'. Inside
+/// an `http` block only.
+[[nodiscard]] script::VariableTable variables_of(conf::Build& build);
+
 }  // namespace sluice::http

@@ -39,6 +39,7 @@ struct Request {
     Version version = Version::Http11;
     bool is_chunked = false;
     bool keeps_alive = false;          ///< what the client asked for; the wire may still refuse
+    bool is_pipelined = false;         ///< arrived before the reply to the one before was sent
     bool is_internal = false;          ///< after an internal redirect: `internal` locations match
     bool has_complex_uri = false;      ///< uri differs from the target's path text
     std::int64_t content_length = -1;  ///< -1: none

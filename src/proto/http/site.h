@@ -15,7 +15,8 @@
 
 namespace sluice::conf {
 struct Level;
-}
+class Generation;
+}  // namespace sluice::conf
 
 namespace sluice::http {
 
@@ -24,6 +25,8 @@ struct ServerNames; // router.cpp: exact, wildcard and regex names of one port
 struct LocationTree;
 
 enum class Match : std::uint8_t { Root, Exact, Prefix, PrefixNoRegex, Regex, RegexNoCase, Named };
+
+struct Server;
 
 struct Location {
     std::string_view name;  ///< prefix, pattern or "@name"
@@ -49,7 +52,12 @@ struct Port {
     ListenerId listener;
     const Server* default_server = nullptr;
     const ServerNames* names = nullptr;
+    std::uint16_t number = 0;   ///< $server_port; 0 for a Unix socket
+    std::string_view key;       ///< "0.0.0.0:80", as log lines name it
 };
+
+/// The port that `listener` feeds in this configuration, or null where it is not there (any more).
+[[nodiscard]] const Port* find_port(const conf::Generation& generation, ListenerId listener);
 
 /// The server for a lower-case host without port; never null.
 [[nodiscard]] const Server& find_server(const Port& port, std::string_view host);

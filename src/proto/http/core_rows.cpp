@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The directives of HTTP that are a single value, and the table of all directives of this room.
+// Runs in: any.
+#include "conf/build.h"
+#include "proto/http/core_conf.h"
+#include "proto/http/location_conf.h"
+#include "proto/http/server_conf.h"
+
+namespace sluice::conf {
+
+template <>
+struct EnumNames<http::ModifiedRule> {
+    static constexpr std::pair<std::string_view, http::ModifiedRule> kTable[] = {
+        {"off", http::ModifiedRule::Off},
+        {"exact", http::ModifiedRule::Exact},
+        {"before", http::ModifiedRule::Before},
+    };
+};
+
+template <>
+struct EnumNames<http::Lingering> {
+    static constexpr std::pair<std::string_view, http::Lingering> kTable[] = {
+        {"off", http::Lingering::Off},
+        {"on", http::Lingering::On},
+        {"always", http::Lingering::Always},
+    };
+};
+
+}  // namespace sluice::conf
+
+namespace sluice::http {
+
+namespace {
+
+using conf::kAnyHttp;
+using conf::kHttp;
+using conf::kLocation;
+using conf::kMain;
+using conf::kServer;
+
+bool set_server_tokens(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    constexpr std::size_t kLongest = 128;
+    const std::string_view text = directive.args[0].text;
+    for (const char c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            return build.invalid(directive, directive.args[0], "a text without control characters");
+        }
+    }
+    if (text.empty() || text.size() > kLongest) {
+        return build.invalid(directive, directive.args[0], "a text of 1 to 128 bytes");
+    }
+    ServerTokensConf& tokens = core.server_tokens.value;
+    tokens.text = text;
+    tokens.kind = text == "off"     ? ServerTokens::Off
+                  : text == "on"    ? ServerTokens::On
+                  : text == "build" ? ServerTokens::Build
+                                    : ServerTokens::Text;
+    return true;
+}
+
+bool set_keepalive_timeout(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    const auto timeout = conf::parse_time(directive.args[0].text);
+    if (!timeout) {
+        return build.invalid(directive, directive.args[0], "a time such as 75s");
+    }
+    KeepaliveTimeout& out = core.keepalive_timeout.value;
+    out = {*timeout, 0};
+    if (directive.args.size() == 2) {
+        const auto header = conf::parse_time(directive.args[1].text);
+        if (!header) {
+            return build.invalid(directive, directive.args[1], "a time such as 75s");
+        }
+        out.header = header->count() / 1000;
+    }
+    return true;
+}
+
+bool set_large_buffers(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    std::uint64_t count = 0;
+    for (const char c : directive.args[0].text) {
+        count = c >= '0' && c <= '9' && count < 1000 ? count * 10 + static_cast<unsigned>(c - '0')
+                                                     : 10'000;
+    }
+    if (count < 1 || count > 64) {
+        return build.invalid(directive, directive.args[0], "a number from 1 to 64");
+    }
+    const auto size = conf::parse_size(directive.args[1].text);
+    if (!size || size->count < 256 || size->count > (1U << 20)) {
+        return build.invalid(directive, directive.args[1], "a size from 256 to 1m");
+    }
+    core.large_client_header_buffers.value = {static_cast<std::uint32_t>(count), size->count};
+    return true;
+}
+
+bool set_internal(conf::Build&, const conf::Directive&, CoreConf& core) {
+    core.internal.value = true;
+    return true;
+}
+
+// `internal` holds for its own location only.
+consteval conf::Row not_inherited(conf::Row row) {
+    row.inherit = nullptr;
+    return row;
+}
+
+consteval conf::Row with_block(conf::Row row) {
+    row.arity.has_block = true;
+    return row;
+}
+
+// clang-format off
+constexpr conf::Row kRows[] = {
+    conf::block<CoreConf, &open_http>("http", kMain, conf::take(0),
+        "Everything about serving HTTP."),
+    conf::block<CoreConf, &open_server>("server", kHttp, conf::take(0),
+        "One virtual server.").repeats(),
+    conf::block<CoreConf, &open_location>("location", kServer | kLocation, conf::take_range(1, 2),
+        "Settings for the request paths that match: = exact, ^~ prefix before patterns, ~ and ~* patterns, @ named.").repeats(),
+    conf::row_fn<CoreConf, &set_listen>("listen", kServer, conf::take_at_least(1),
+        "An address, port or Unix socket on which the server answers.").repeats(),
+    conf::row_fn<CoreConf, &set_server_name>("server_name", kServer, conf::take_at_least(1),
+        "Host names that the server answers to: exact, *.example.com, www.*, or ~ and a pattern.").repeats(),
+    conf::row_fn<&CoreConf::file_base, &set_root>("root", kAnyHttp, conf::take(1),
+        "Directory that request paths are appended to."),
+    conf::row_fn<&CoreConf::file_base, &set_alias>("alias", kLocation, conf::take(1),
+        "Path that stands for the location's own prefix."),
+    with_block(conf::row_fn<&CoreConf::types, &set_types>("types", kAnyHttp, conf::take(0),
+        "Media types of file name extensions.")).repeats(),
+    conf::row<&CoreConf::default_type>("default_type", kAnyHttp, conf::take(1),
+        "Media type of files whose extension is in no types block.").defaults("text/plain"),
+    conf::row_fn<&CoreConf::error_pages, &set_error_page>("error_page", kAnyHttp, conf::take_at_least(2),
+        "What answers a status: a path, a named location or a URL, and with = under which status.").repeats(),
+    not_inherited(conf::row_fn<&CoreConf::internal, &set_internal>("internal", kLocation, conf::take(0),
+        "The location answers internal redirects only; clients get 404.")),
+    conf::row_fn<&CoreConf::server_tokens, &set_server_tokens>("server_tokens", kAnyHttp, conf::take(1),
+        "What the Server field and error pages tell: off the name, on the version too, or a text of your own.").defaults("on").better("off"),
+
+    conf::row_fn<&CoreConf::keepalive_timeout, &set_keepalive_timeout>("keepalive_timeout", kAnyHttp, conf::take_range(1, 2),
+        "How long an idle connection is kept, 0: not at all; and the value of a Keep-Alive field.").defaults("75s"),
+    conf::row<&CoreConf::keepalive_requests>("keepalive_requests", kAnyHttp, conf::take(1),
+        "Requests that one connection may carry.").defaults("1000"),
+    conf::row<&CoreConf::keepalive_time>("keepalive_time", kAnyHttp, conf::take(1),
+        "Age past which a connection is closed after the request it carries.").defaults("1h"),
+    conf::row<&CoreConf::client_header_timeout>("client_header_timeout", kHttp | kServer, conf::take(1),
+        "How long a client may take to send a request's head.").defaults("60s"),
+    conf::row<&CoreConf::client_body_timeout>("client_body_timeout", kAnyHttp, conf::take(1),
+        "How long a client may pause while it sends a body.").defaults("60s"),
+    conf::row<&CoreConf::client_header_buffer_size>("client_header_buffer_size", kHttp | kServer, conf::take(1),
+        "Size of the first buffer for a request's head.").defaults("1k"),
+    conf::row_fn<&CoreConf::large_client_header_buffers, &set_large_buffers>("large_client_header_buffers", kHttp | kServer, conf::take(2),
+        "Number and size of the buffers for larger heads: a line must fit in one.").defaults("4 8k"),
+    conf::row<&CoreConf::client_max_body_size>("client_max_body_size", kAnyHttp, conf::take(1),
+        "Largest request body, 0: no limit; larger ones are answered 413.").defaults("1m"),
+    conf::row<&CoreConf::max_headers>("max_headers", kHttp | kServer, conf::take(1),
+        "Largest number of header lines in a request.").defaults("1000"),
+    conf::row<&CoreConf::send_timeout>("send_timeout", kAnyHttp, conf::take(1),
+        "How long a client may pause while it reads a reply.").defaults("60s"),
+    conf::row<&CoreConf::sendfile>("sendfile", kAnyHttp, conf::flag(),
+        "Send files from the page cache without copying.").defaults("off").better("on"),
+    conf::row<&CoreConf::sendfile_max_chunk>("sendfile_max_chunk", kAnyHttp, conf::take(1),
+        "Most bytes of a file that one call sends.").defaults("2m"),
+    conf::row<&CoreConf::tcp_nodelay>("tcp_nodelay", kAnyHttp, conf::flag(),
+        "Send small packets at once.").defaults("on"),
+    conf::row<&CoreConf::tcp_nopush>("tcp_nopush", kAnyHttp, conf::flag(),
+        "Send the head and the first bytes of a file in one packet; sluice always does.").defaults("off"),
+    conf::row<&CoreConf::reset_timedout_connection>("reset_timedout_connection", kAnyHttp, conf::flag(),
+        "Close connections that timed out with a reset, which frees their memory at once.").defaults("off"),
+    conf::row<&CoreConf::lingering_close>("lingering_close", kAnyHttp, conf::take(1),
+        "Read what a client still sends before its connection is closed, so that it sees the reply.").defaults("on"),
+    conf::row<&CoreConf::lingering_time>("lingering_time", kAnyHttp, conf::take(1),
+        "How long a lingering close takes at most.").defaults("30s"),
+    conf::row<&CoreConf::lingering_timeout>("lingering_timeout", kAnyHttp, conf::take(1),
+        "How long a lingering close waits for more.").defaults("5s"),
+
+    conf::row<&CoreConf::merge_slashes>("merge_slashes", kHttp | kServer, conf::flag(),
+        "Take several slashes in a path for one.").defaults("on"),
+    conf::row<&CoreConf::ignore_invalid_headers>("ignore_invalid_headers", kHttp | kServer, conf::flag(),
+        "Leave out header fields whose name has other characters than letters, digits and dashes.").defaults("on"),
+    conf::row<&CoreConf::underscores_in_headers>("underscores_in_headers", kHttp | kServer, conf::flag(),
+        "Accept underscores in the names of header fields.").defaults("off"),
+    conf::row<&CoreConf::etag>("etag", kAnyHttp, conf::flag(),
+        "Send an ETag with files.").defaults("on"),
+    conf::row<&CoreConf::if_modified_since>("if_modified_since", kAnyHttp, conf::take(1),
+        "How If-Modified-Since is compared: off, exact or before.").defaults("exact"),
+    conf::row<&CoreConf::absolute_redirect>("absolute_redirect", kAnyHttp, conf::flag(),
+        "Send redirects with scheme and host.").defaults("on"),
+    conf::row<&CoreConf::port_in_redirect>("port_in_redirect", kAnyHttp, conf::flag(),
+        "Name the port in such redirects.").defaults("on"),
+    conf::row<&CoreConf::server_name_in_redirect>("server_name_in_redirect", kAnyHttp, conf::flag(),
+        "Use the server's first name in redirects instead of the requested host.").defaults("off"),
+    conf::row<&CoreConf::chunked_transfer_encoding>("chunked_transfer_encoding", kAnyHttp, conf::flag(),
+        "Send bodies of unknown length in chunks to HTTP/1.1 clients.").defaults("on"),
+    conf::row<&CoreConf::recursive_error_pages>("recursive_error_pages", kAnyHttp, conf::flag(),
+        "Let an error page's own error have an error page.").defaults("off"),
+    conf::row<&CoreConf::log_not_found>("log_not_found", kAnyHttp, conf::flag(),
+        "Log files that were not found.").defaults("on"),
+};
+// clang-format on
+
+constexpr conf::ConfKind kKind = conf::kind<CoreConf>("http", kRows);
+
+}  // namespace
+
+constexpr conf::Module kCoreModule{"http", &kKind};
+
+}  // namespace sluice::http

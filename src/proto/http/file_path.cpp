@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From uris to file names: root, alias, types.
+// Runs in: worker.
+#include <array>
+#include <cstring>
+
+#include "proto/http/core_conf.h"
+#include "proto/http/exchange.h"
+#include "proto/http/site.h"
+
+namespace sluice::http {
+
+namespace {
+
+// `parts` one after the other, NUL-terminated.
+std::string_view concatenated(Arena& arena, std::span<const std::string_view> parts) {
+    std::size_t size = 0;
+    for (const std::string_view part : parts) {
+        size += part.size();
+    }
+    char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
+    if (out == nullptr) {
+        return {};
+    }
+    char* at = out;
+    for (const std::string_view part : parts) {
+        if (!part.empty()) {
+            std::memcpy(at, part.data(), part.size());
+        }
+        at += part.size();
+    }
+    *at = '\0';
+    return {out, size};
+}
+
+}  // namespace
+
+std::string_view document_root(Exchange& exchange) {
+    const FileBase& base = exchange.location->core->file_base.value;
+    const std::string_view path = exchange.render(base.path);
+    if (path.data() == nullptr || path.starts_with('/')) {
+        return path;
+    }
+    const std::array<std::string_view, 2> parts{base.prefix, path};
+    return concatenated(exchange.arena, parts);
+}
+
+std::string_view file_path(Exchange& exchange, std::string_view uri) {
+    const FileBase& base = exchange.location->core->file_base.value;
+    const std::string_view directory = document_root(exchange);
+    if (directory.data() == nullptr) {
+        return {};
+    }
+    if (base.replaces_all) {
+        uri = {};
+    } else if (base.is_alias) {
+        uri.remove_prefix(std::min(base.stripped, uri.size()));
+    }
+    const std::array<std::string_view, 2> parts{directory, uri};
+    return concatenated(exchange.arena, parts);
+}
+
+std::string_view file_path(Exchange& exchange) {
+    return file_path(exchange, exchange.request.uri);
+}
+
+std::string_view content_type_of(const CoreConf& core, std::string_view file_name) {
+    const std::string_view type =
+        core.types.value == nullptr ? std::string_view{} : core.types.value->find(extension_of(file_name));
+    return type.empty() ? *core.default_type : type;
+}
+
+}  // namespace sluice::http

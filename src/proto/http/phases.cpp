@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exchange and its walk through the phases.
+// Runs in: worker.
+#include <array>
+
+#include "log/log.h"
+#include "proto/http/core_conf.h"
+#include "proto/http/error_pages.h"
+#include "proto/http/exchange.h"
+#include "proto/http/redirect.h"
+#include "proto/http/router.h"
+#include "proto/http/site.h"
+#include "proto/http/uri.h"
+#include "script/regex.h"
+
+namespace sluice::http {
+
+namespace {
+
+constexpr std::uint8_t kMaxRedirects = 10;
+
+constexpr Phase next(Phase phase) {
+    return static_cast<Phase>(static_cast<std::uint8_t>(phase) + 1);
+}
+
+std::span<const BoundRule> rules_of(const Exchange& exchange, Phase phase) {
+    return exchange.location->rules[static_cast<std::size_t>(phase)];
+}
+
+// nginx ends the connection with these: what follows the head may not be a request.
+bool ends_connection(int status) {
+    switch (status) {
+        case 400:
+        case 413:
+        case 414:
+        case 494:
+        case 500:
+        case 501:
+        case 505:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// A regular expression's groups must outlive the match: they go to the exchange's arena.
+void keep_captures(Exchange& exchange, std::span<const std::string_view> groups) {
+    const auto copy = exchange.arena.make_span<std::string_view>(groups.size());
+    for (std::size_t i = 0; i < copy.size(); ++i) {
+        copy[i] = groups[i];
+    }
+    exchange.captures.groups = copy;
+}
+
+bool is_too_large(const Exchange& exchange) {
+    const auto limit = exchange.location->core->client_max_body_size->count;
+    const auto length = exchange.request.content_length;
+    return limit != 0 && length > 0 && static_cast<std::uint64_t>(length) > limit;
+}
+
+// The location search, and what nginx checks as soon as the location is known.
+Verdict choose_location(Exchange& exchange) {
+    const Location& root = *exchange.server->root;
+    exchange.location = &root;
+    if (root.children != nullptr) {
+        std::array<std::string_view, script::Regex::kMaxGroups> groups;
+        bool is_captured = false;
+        exchange.location = &find_location(root, exchange.request.uri, groups, is_captured);
+        if (is_captured) {
+            keep_captures(exchange, groups);
+        }
+    }
+    if (*exchange.location->core->internal && !exchange.request.is_internal) {
+        return exchange.finish(404);
+    }
+    if (!exchange.request.is_internal && is_too_large(exchange)) {
+        return exchange.finish(413);
+    }
+    return Verdict::Declined;
+}
+
+// Runs the rest of the cursor's phase.
+Verdict run_phase(Exchange& exchange) {
+    PhaseCursor& cursor = exchange.cursor;
+    if (cursor.phase == Phase::Rewrite && !cursor.is_located) {
+        cursor.is_located = true;
+        const Verdict verdict = choose_location(exchange);
+        if (verdict != Verdict::Declined) {
+            return verdict;
+        }
+    }
+    const std::span<const BoundRule> rules = rules_of(exchange, cursor.phase);
+    while (cursor.rule < rules.size()) {
+        const BoundRule& rule = rules[cursor.rule++];
+        const Verdict verdict = rule.run(exchange, rule.settings);
+        if (verdict != Verdict::Declined) {
+            return verdict;
+        }
+    }
+    return Verdict::Declined;
+}
+
+void run_rules(Exchange& exchange, Phase phase) {
+    for (const BoundRule& rule : rules_of(exchange, phase)) {
+        static_cast<void>(rule.run(exchange, rule.settings));
+    }
+}
+
+// The reply's head is decided: what holds for every reply, then the Head rules.
+void complete_head(Exchange& exchange) {
+    Reply& reply = exchange.reply;
+    if (exchange.error_status != 0) {
+        reply.status = exchange.error_status;
+        reply.reason = {};
+    }
+    if (!reply.location.empty()) {
+        reply.location = absolute_location(exchange, reply.location);
+    }
+    run_rules(exchange, Phase::Head);
+    const bool has_no_content = reply.status == 204 || reply.status == 304 || reply.status < 200;
+    if (exchange.request.method == Method::Head || has_no_content) {
+        reply.is_head_only = true;
+    }
+}
+
+Verdict answer_500(Exchange& exchange) {
+    exchange.discard_reply();
+    exchange.error_status = 0;
+    exchange.reply.closes = true;
+    use_builtin_page(exchange, 500);
+    return Verdict::Decided;
+}
+
+}  // namespace
+
+bool run_phases(Exchange& exchange) {
+    PhaseCursor& cursor = exchange.cursor;
+    if (exchange.location == nullptr) {
+        exchange.location = exchange.server->root;
+    }
+    if (exchange.request.uri == "*" && cursor.phase == Phase::ServerRewrite) {
+        // RFC 9110 §9.3.7: OPTIONS * asks about the server as a whole.
+        exchange.reply.status = 200;
+        exchange.reply.length = 0;
+        cursor.phase = Phase::Head;
+    }
+    while (cursor.phase != Phase::Head) {
+        Verdict verdict = run_phase(exchange);
+        if (verdict == Verdict::Declined && cursor.phase == Phase::Content) {
+            verdict = exchange.finish(404);
+        }
+        switch (verdict) {
+            case Verdict::Declined:
+                cursor.phase = next(cursor.phase);
+                cursor.rule = 0;
+                break;
+            case Verdict::Decided:
+                cursor.phase = Phase::Head;
+                break;
+            case Verdict::Redirected:  // redirect_to() has set the cursor
+                break;
+            case Verdict::Waiting:
+                return false;
+        }
+    }
+    complete_head(exchange);
+    return true;
+}
+
+Verdict Exchange::finish(int status) {
+    if (ends_connection(status)) {
+        reply.closes = true;
+    }
+    if (status >= 300) {
+        const Verdict verdict = use_error_page(*this, status);
+        if (verdict != Verdict::Declined) {
+            return verdict;
+        }
+    }
+    const bool closes = reply.closes;
+    const std::string_view to = reply.location;
+    if (status >= 300) {
+        ReplyHeader* const kept = reply.headers;  // WWW-Authenticate, Allow, Retry-After
+        ReplyHeader* const last = reply.last_header;
+        const std::string_view range = reply.content_range;
+        discard_reply();
+        reply.headers = kept;
+        reply.last_header = last;
+        reply.content_range = range;
+        reply.closes = closes;
+        reply.location = to;
+        error_status = 0;
+        use_builtin_page(*this, status);
+        return Verdict::Decided;
+    }
+    reply.status = static_cast<std::uint16_t>(status);
+    if (reply.body == nullptr && reply.memory_body.data() == nullptr) {
+        reply.length = 0;
+    }
+    return Verdict::Decided;
+}
+
+Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
+    if (++redirects > kMaxRedirects) {
+        log::write(log::Level::Error, "rewrite or internal redirection cycle while internally "
+                   "redirecting to \"{}\"", log::Escaped{uri});
+        return answer_500(*this);
+    }
+    request.uri = uri;
+    request.args = args;
+    request.has_complex_uri = true;
+    request.is_internal = true;
+    location = server->root;
+    cursor = PhaseCursor{};
+    return Verdict::Redirected;
+}
+
+Verdict Exchange::redirect_to_named(std::string_view name) {
+    if (++redirects > kMaxRedirects) {
+        log::write(log::Level::Error, "rewrite or internal redirection cycle while redirect to "
+                   "named location \"{}\"", log::Escaped{name});
+        return answer_500(*this);
+    }
+    const Location* const named = find_named(*server->root, name);
+    if (named == nullptr) {
+        log::write(log::Level::Error, "could not find named location \"{}\"", log::Escaped{name});
+        return answer_500(*this);
+    }
+    location = named;
+    request.is_internal = true;
+    cursor = PhaseCursor{.phase = Phase::Rewrite, .is_located = true};
+    return Verdict::Redirected;
+}
+
+void Exchange::resume_phases() {
+    if (reply.status != 0) {
+        cursor.phase = Phase::Head;
+    }
+    if (run_phases(*this)) {
+        wire.reply_ready(*this);
+    }
+}
+
+void Exchange::discard_reply() {
+    if (reply.body != nullptr) {
+        reply.body->close();
+    }
+    if (reply.release != nullptr) {
+        reply.release(reply.pin);
+    }
+    reply.clear();
+}
+
+void Exchange::end() {
+    if (location != nullptr) {
+        run_rules(*this, Phase::Log);
+    }
+    discard_reply();
+    request = Request{};
+    timings = Timings{};
+    generation = {};
+    port = nullptr;
+    server = nullptr;
+    location = nullptr;
+    captures = {};
+    redirects = 0;
+    is_error_page = false;
+    error_status = 0;
+    cursor = PhaseCursor{};
+    request_id = {};
+}
+
+}  // namespace sluice::http

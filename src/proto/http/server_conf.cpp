@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// http, server, listen, server_name.
+// Runs in: any.
+#include "proto/http/server_conf.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ascii.h"
+#include "conf/generation.h"
+#include "conf/listen_address.h"
+#include "proto/http/site_builder.h"
+#include "proto/http/variables.h"
+
+namespace sluice::http {
+
+namespace {
+
+constexpr int kDefaultPort = 80;
+
+// The canonical keys ("0.0.0.0:80") of what stands first in `listen`. A name gives several.
+std::vector<std::string> read_address(conf::Build& build, const conf::Argument& argument) {
+    std::string text(argument.text);
+    if (text.starts_with("unix:") && text.size() > 5) {
+        text = "unix:" + std::string(build.absolute_path(argument.text.substr(5)));
+    }
+    auto keys = conf::listen_keys(text, kDefaultPort, build.facts());
+    if (!keys) {
+        build.error(argument, keys.error() + " of the \"listen\" directive",
+                    "an address, a port from 1 to 65535, or unix:path");
+        return {};
+    }
+    return std::move(*keys);
+}
+
+struct ListenReading {
+    conf::ListenOptions options;
+    bool has_options = false;
+    bool is_default = false;
+};
+
+bool refuse_option(conf::Build& build, const conf::Argument& argument) {
+    constexpr std::array<std::string_view, 8> kLater{"ssl",  "http2",     "http3",     "quic",
+                                                     "spdy", "proxy_protocol", "setfib", "accept_filter"};
+    const std::string_view name = argument.text.substr(0, argument.text.find('='));
+    if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
+        return build.error(argument, fmt::format("the \"{}\" parameter of \"listen\" is not supported by "
+                                                 "this version", name));
+    }
+    return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                       "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
+                       "so_keepalive= or fastopen=");
+}
+
+// "name=number" with the number in 1..limit.
+bool read_number(conf::Build& build, const conf::Argument& argument, std::uint64_t limit, int& out) {
+    const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
+    const auto number = parse_decimal(text);
+    if (!number || *number == 0 || *number > limit) {
+        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                           fmt::format("a number from 1 to {}", limit));
+    }
+    out = static_cast<int>(*number);
+    return true;
+}
+
+bool read_size(conf::Build& build, const conf::Argument& argument, int& out) {
+    const auto size = conf::parse_size(argument.text.substr(argument.text.find('=') + 1));
+    if (!size || size->count == 0 || size->count > (1U << 30)) {
+        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text), "a size");
+    }
+    out = static_cast<int>(size->count);
+    return true;
+}
+
+bool read_on_off(conf::Build& build, const conf::Argument& argument, bool& out) {
+    const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
+    if (text != "on" && text != "off") {
+        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text), "on or off");
+    }
+    out = text == "on";
+    return true;
+}
+
+bool read_listen_option(conf::Build& build, const conf::Argument& argument, ListenReading& out) {
+    const std::string_view text = argument.text;
+    if (text == "default_server" || text == "default") {
+        out.is_default = true;
+        return true;
+    }
+    if (text == "bind") {
+        return true;
+    }
+    out.has_options = true;
+    if (text == "reuseport") {
+        out.options.reuseport = true;
+        return true;
+    }
+    if (text == "deferred") {
+        out.options.deferred = true;
+        return true;
+    }
+    if (text.starts_with("backlog=")) {
+        return read_number(build, argument, 1U << 20, out.options.backlog);
+    }
+    if (text.starts_with("fastopen=")) {
+        return read_number(build, argument, 1U << 20, out.options.fastopen);
+    }
+    if (text.starts_with("rcvbuf=")) {
+        return read_size(build, argument, out.options.rcvbuf);
+    }
+    if (text.starts_with("sndbuf=")) {
+        return read_size(build, argument, out.options.sndbuf);
+    }
+    if (text.starts_with("ipv6only=")) {
+        return read_on_off(build, argument, out.options.ipv6only);
+    }
+    if (text.starts_with("so_keepalive=")) {
+        return read_on_off(build, argument, out.options.so_keepalive);
+    }
+    return refuse_option(build, argument);
+}
+
+bool add_address(conf::Build& build, const conf::Directive& directive, ServerDraft& server,
+                 const std::string& key, const ListenReading& reading) {
+    for (const AddressDraft& known : server.addresses) {
+        if (known.key == key) {
+            return build.error(directive, fmt::format("a duplicate listen {}", key));
+        }
+    }
+    conf::ListenSpec& spec = build.declare_listen(key);
+    const bool is_first = spec.protocol.empty();
+    spec.protocol = "http";
+    if (is_first) {
+        spec.at = directive.at;
+    }
+    if (reading.has_options) {
+        if (spec.options != conf::ListenOptions{}) {
+            return build.error(directive, fmt::format("duplicate listen options for {}", key));
+        }
+        spec.options = reading.options;
+    }
+    server.addresses.push_back({spec.key, directive.at, reading.is_default});
+    return true;
+}
+
+bool is_valid_name(std::string_view name) {
+    const std::size_t star = name.find('*');
+    if (name.find('/') != name.npos || name.find("..") != name.npos) {
+        return false;
+    }
+    if (star == name.npos) {
+        return name != ".";
+    }
+    const bool is_leading = star == 0 && name.size() > 2 && name[1] == '.';
+    const bool is_trailing = star == name.size() - 1 && name.size() > 2 && name[star - 1] == '.';
+    return (is_leading || is_trailing) && name.find('*', star + 1) == name.npos;
+}
+
+void add_default_address(conf::Build& build, const conf::Directive& block, ServerDraft& server) {
+    static_cast<void>(add_address(build, block, server, "0.0.0.0:80", ListenReading{}));
+}
+
+}  // namespace
+
+bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core) {
+    if (core.site != nullptr) {
+        return build.error(block, "\"http\" directive is duplicate");
+    }
+    const auto* const features = static_cast<const Features*>(build.features());
+    const std::span<const Module* const> modules =
+        features == nullptr ? std::span<const Module* const>{} : features->modules;
+    SiteBuilder& site = build.generation().keep(std::make_unique<SiteBuilder>(modules));
+    core.site = &site;
+    conf::Level& level = build.open_level(conf::kHttp, block);
+    CoreConf& own = level.conf<CoreConf>();
+    own.site = &site;
+    const auto root = script::Template::compile(build.absolute_path("html"), {}, build.arena());
+    own.file_base.value.path = root ? *root : script::Template{};
+    own.types.value = TypeTable::build(default_types(), build.arena());
+    build.on_frozen([](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
+                    &site);
+    return build.run_block(block, level);
+}
+
+bool open_server(conf::Build& build, const conf::Directive& block, CoreConf& core) {
+    conf::Level& level = build.open_level(conf::kServer, block);
+    ServerDraft* const draft = core.site->add_server(build, level);
+    if (draft == nullptr) {
+        return build.error(block, "no memory for the server");
+    }
+    draft->server->at = block.at;
+    CoreConf& own = level.conf<CoreConf>();
+    own.site = core.site;
+    own.draft = draft;
+    const bool is_good = build.run_block(block, level);
+    if (draft->addresses.empty() && is_good) {
+        add_default_address(build, block, *draft);
+    }
+    return is_good;
+}
+
+bool set_listen(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    const std::vector<std::string> keys = read_address(build, directive.args[0]);
+    if (keys.empty()) {
+        return false;
+    }
+    ListenReading reading;
+    for (const conf::Argument& argument : directive.args.subspan(1)) {
+        if (!read_listen_option(build, argument, reading)) {
+            return false;
+        }
+    }
+    auto& server = *static_cast<ServerDraft*>(core.draft);
+    bool is_good = true;
+    for (const std::string& key : keys) {
+        is_good = add_address(build, directive, server, key, reading) && is_good;
+    }
+    return is_good;
+}
+
+bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    auto& server = *static_cast<ServerDraft*>(core.draft);
+    for (const conf::Argument& argument : directive.args) {
+        NameDraft draft;
+        draft.at = argument.at;
+        if (argument.text.starts_with('~')) {
+            draft.name = argument.text;
+            draft.regex =
+                SiteBuilder::compile_regex(build, argument, argument.text.substr(1), true);
+            if (draft.regex == nullptr) {
+                return false;
+            }
+        } else {
+            const std::string_view text = argument.text;
+            const std::string name = text == "$hostname" ? build.facts().host_name() : std::string(text);
+            draft.name = build.arena().copy(lowered(name));
+            if (!is_valid_name(draft.name)) {
+                return build.error(argument, fmt::format("invalid server name or wildcard \"{}\"", text),
+                                   "a name, *.name, .name, name.* or ~pattern");
+            }
+        }
+        server.names.push_back(draft);
+    }
+    return true;
+}
+
+script::VariableTable variables_of(conf::Build& build) {
+    const auto* const features = static_cast<const Features*>(build.features());
+    const std::size_t count = features == nullptr ? 0 : features->modules.size();
+    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 1);
+    if (lists.empty()) {
+        return {};
+    }
+    lists[0] = core_variables();
+    for (std::size_t i = 0; i < count; ++i) {
+        lists[i + 1] = features->modules[i]->variables;
+    }
+    return script::VariableTable(lists);
+}
+
+const Port* find_port(const conf::Generation& generation, ListenerId listener) {
+    const conf::ListenSpec* const spec = generation.find_listen(listener);
+    const bool is_ours = spec != nullptr && spec->protocol == "http";
+    return is_ours ? static_cast<const Port*>(spec->service) : nullptr;
+}
+
+}  // namespace sluice::http

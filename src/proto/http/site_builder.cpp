@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From drafts to the frozen site.
+// Runs in: any.
+#include "proto/http/site_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "conf/generation.h"
+#include "net/address.h"
+#include "proto/http/core_conf.h"
+
+namespace sluice::http {
+
+namespace {
+
+// A port with one server needs no names, unless a pattern of that server captures something.
+bool needs_names(std::span<const ServerDraft* const> servers) {
+    return servers.size() > 1 ||
+           std::any_of(servers.front()->names.begin(), servers.front()->names.end(),
+                       [](const NameDraft& name) { return name.regex != nullptr; });
+}
+
+const ServerNames* build_names(conf::Build& build, std::string_view key,
+                               std::span<const ServerDraft* const> servers) {
+    ServerNamesBuilder names;
+    for (const ServerDraft* const server : servers) {
+        for (const NameDraft& name : server->names) {
+            if (!names.add(name.name, *server->server, name.regex)) {
+                build.warn(name.at, fmt::format("conflicting server name \"{}\" on {}, ignored",
+                                                name.name, key));
+            }
+        }
+    }
+    return names.build(build.arena());
+}
+
+const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
+    for (const AddressDraft& address : server.addresses) {
+        if (address.key == key) {
+            return &address;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+ServerDraft* SiteBuilder::add_server(conf::Build& build, conf::Level& level) {
+    Server* const server = build.arena().make<Server>();
+    Location* const root = build.arena().make<Location>();
+    if (server == nullptr || root == nullptr) {
+        return nullptr;
+    }
+    server->root = root;
+    root->level = &level;
+    root->server = server;
+    ServerDraft& draft = servers_.emplace_back();
+    draft.server = server;
+    draft.root.location = root;
+    return &draft;
+}
+
+LocationDraft* SiteBuilder::add_location(conf::Build& build,
+                                         const Location& location,
+                                         LocationDraft& parent) {
+    Location* const made = build.arena().make<Location>(location);
+    if (made == nullptr) {
+        return nullptr;
+    }
+    LocationDraft& draft = locations_.emplace_back();
+    draft.location = made;
+    parent.children.push_back(&draft);
+    return &draft;
+}
+
+const script::Regex* SiteBuilder::compile_regex(conf::Build& build,
+                                                const conf::Argument& at,
+                                                std::string_view pattern,
+                                                bool is_caseless) {
+    auto compiled = script::Regex::compile(pattern, is_caseless);
+    if (!compiled) {
+        build.error(at, std::move(compiled.error()));
+        return nullptr;
+    }
+    return &build.generation().keep(std::make_unique<script::Regex>(std::move(*compiled)));
+}
+
+void SiteBuilder::freeze(conf::Build& build) {
+    std::vector<std::string_view> keys;
+    for (ServerDraft& server : servers_) {
+        freeze_server(server, build);
+        for (const AddressDraft& address : server.addresses) {
+            if (std::find(keys.begin(), keys.end(), address.key) == keys.end()) {
+                keys.push_back(address.key);
+            }
+        }
+    }
+    for (const std::string_view key : keys) {
+        freeze_port(build, key);
+    }
+}
+
+void SiteBuilder::freeze_server(ServerDraft& draft, conf::Build& build) {
+    const auto names = build.arena().make_span<std::string_view>(draft.names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        names[i] = draft.names[i].name;
+    }
+    Server& server = *draft.server;
+    server.names = names;
+    server.name = names.empty() ? std::string_view("") : names.front();
+    if (server.name.starts_with('.')) {
+        server.name.remove_prefix(1);  // nginx: ".example.com" is called "example.com"
+    }
+    freeze_location(build, draft.root);
+}
+
+void SiteBuilder::freeze_location(conf::Build& build, LocationDraft& draft) {
+    Location& location = *draft.location;
+    location.core = &location.level->conf<CoreConf>();
+    bind_rules(build, location);
+    if (draft.children.empty()) {
+        return;
+    }
+    LocationTreeBuilder tree;
+    for (LocationDraft* const child : draft.children) {
+        freeze_location(build, *child);
+        if (!tree.add(*child->location, child->regex)) {
+            build.error(child->location->at,
+                        fmt::format("duplicate location \"{}\"", child->location->name));
+        }
+    }
+    location.children = tree.build(build.arena());
+    if (location.children == nullptr) {
+        build.error(location.at, "no memory for the locations");
+    }
+}
+
+void SiteBuilder::bind_rules(conf::Build& build, Location& location) {
+    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
+        std::vector<BoundRule> rules;
+        for (const Module* const module : modules_) {
+            if (module->bind == nullptr) {
+                continue;
+            }
+            const BoundRule rule = module->bind(static_cast<Phase>(phase), *location.level);
+            if (rule.run != nullptr) {
+                rules.push_back(rule);
+            }
+        }
+        const auto kept = build.arena().make_span<BoundRule>(rules.size());
+        std::copy_n(rules.begin(), kept.size(), kept.begin());
+        location.rules[phase] = kept;
+    }
+}
+
+void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
+    std::vector<const ServerDraft*> servers;
+    const ServerDraft* chosen = nullptr;
+    for (const ServerDraft& server : servers_) {
+        const AddressDraft* const address = find_address(server, key);
+        if (address == nullptr) {
+            continue;
+        }
+        servers.push_back(&server);
+        if (!address->is_default) {
+            continue;
+        }
+        if (chosen != nullptr) {
+            build.error(address->at, fmt::format("a duplicate default server for {}", key));
+        }
+        chosen = &server;
+    }
+    Port* const port = build.arena().make<Port>();
+    if (port == nullptr) {
+        build.error(conf::Position{}, "no memory for the listening addresses");
+        return;
+    }
+    conf::ListenSpec& spec = build.declare_listen(key);
+    port->listener = spec.id;
+    port->key = spec.key;
+    port->default_server = (chosen != nullptr ? chosen : servers.front())->server;
+    const auto address = net::Address::parse(spec.key);
+    port->number = address ? address->port() : std::uint16_t{0};
+    // Built in any case: it finds conflicting names.
+    const ServerNames* const names = build_names(build, key, servers);
+    port->names = needs_names(servers) ? names : nullptr;
+    spec.service = port;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Variables of requests and replies that are single values; those with a name inside ($arg_x,
+// $http_x) are in prefix_variables.cpp.
+// Runs in: worker.
+#include "proto/http/variables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/version.h"
+#include "proto/http/core_conf.h"
+#include "proto/http/exchange.h"
+#include "proto/http/http_date.h"
+#include "proto/http/prefix_variables.h"
+#include "proto/http/site.h"
+#include "sys/clock.h"
+#include "sys/process.h"
+
+namespace sluice::http {
+
+namespace {
+
+using script::Value;
+using script::VariableRow;
+
+const Exchange& of(const void* subject) {
+    return *static_cast<const Exchange*>(subject);
+}
+
+// What a client did not send is "not found": empty in a text, "-" in a log.
+Value optional(std::string_view text) {
+    return text.data() == nullptr ? Value::none() : Value{text};
+}
+
+template <class... Args>
+Value formatted(Arena& arena, fmt::format_string<Args...> format, const Args&... args) {
+    std::array<char, 128> text;
+    const auto result = fmt::vformat_to_n(text.data(), text.size(), fmt::string_view(format),
+                                          fmt::make_format_args(args...));
+    const std::size_t size = std::min(result.size, text.size());
+    return optional(arena.copy({text.data(), size}));
+}
+
+Value number(Arena& arena, std::int64_t value) {
+    const fmt::format_int text(value);
+    return optional(arena.copy({text.data(), text.size()}));
+}
+
+Value get_request_line(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.line);
+}
+
+Value get_method(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.method_text);
+}
+
+Value get_request_uri(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.target);
+}
+
+Value get_uri(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.uri);
+}
+
+Value get_args(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.args);
+}
+
+Value get_is_args(const void* subject, Arena&, std::string_view) {
+    return {of(subject).request.args.empty() ? std::string_view("") : std::string_view("?")};
+}
+
+Value get_host(const void* subject, Arena&, std::string_view) {
+    const Exchange& exchange = of(subject);
+    if (!exchange.request.host.empty()) {
+        return {exchange.request.host};
+    }
+    return exchange.server == nullptr ? Value::none() : Value{exchange.server->name};
+}
+
+Value get_hostname(const void*, Arena& arena, std::string_view) {
+    return optional(arena.copy(sys::host_name()));
+}
+
+Value get_server_name(const void* subject, Arena&, std::string_view) {
+    const Server* const server = of(subject).server;
+    return server == nullptr ? Value::none() : Value{server->name};
+}
+
+Value get_server_addr(const void* subject, Arena& arena, std::string_view) {
+    return optional(arena.copy(of(subject).wire.local().host()));
+}
+
+Value get_server_port(const void* subject, Arena& arena, std::string_view) {
+    const net::Address& local = of(subject).wire.local();
+    return local.is_unix() ? Value{""} : number(arena, local.port());
+}
+
+Value get_server_protocol(const void* subject, Arena&, std::string_view) {
+    switch (of(subject).request.version) {
+        case Version::Http09:
+            return {"HTTP/0.9"};
+        case Version::Http10:
+            return {"HTTP/1.0"};
+        case Version::Http11:
+            return {"HTTP/1.1"};
+        case Version::Http2:
+            return {"HTTP/2.0"};
+    }
+    return Value::none();
+}
+
+Value get_scheme(const void*, Arena&, std::string_view) {
+    return {"http"};
+}
+
+Value get_remote_addr(const void* subject, Arena& arena, std::string_view) {
+    return optional(arena.copy(of(subject).wire.peer().host()));
+}
+
+Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
+    const net::Address& peer = of(subject).wire.peer();
+    return peer.is_unix() ? Value{""} : number(arena, peer.port());
+}
+
+Value get_status(const void* subject, Arena& arena, std::string_view) {
+    const int status = of(subject).reply.status;
+    return formatted(arena, "{:03}", status);
+}
+
+Value get_bytes_sent(const void* subject, Arena& arena, std::string_view) {
+    return number(arena, of(subject).timings.bytes_sent);
+}
+
+Value get_body_bytes_sent(const void* subject, Arena& arena, std::string_view) {
+    return number(arena, of(subject).timings.body_bytes_sent);
+}
+
+Value get_request_length(const void* subject, Arena& arena, std::string_view) {
+    return number(arena, of(subject).timings.request_length);
+}
+
+Value get_request_time(const void* subject, Arena& arena, std::string_view) {
+    const Timings& timings = of(subject).timings;
+    const auto spent = std::chrono::duration_cast<Millis>(timings.now - timings.started);
+    const std::int64_t millis = std::max<std::int64_t>(spent.count(), 0);
+    return formatted(arena, "{}.{:03}", millis / 1000, millis % 1000);
+}
+
+Value get_msec(const void* subject, Arena& arena, std::string_view) {
+    const std::int64_t millis = of(subject).timings.wall.count();
+    return formatted(arena, "{}.{:03}", millis / 1000, millis % 1000);
+}
+
+struct LocalTime {
+    CivilTime civil;
+    char sign = '+';
+    int offset_hours = 0;
+    int offset_minutes = 0;
+};
+
+LocalTime local_time(const Exchange& exchange) {
+    const auto seconds = std::chrono::floor<UnixSeconds>(exchange.timings.wall);
+    const int offset = sys::utc_offset_seconds(seconds);
+    const int size = offset < 0 ? -offset : offset;
+    return {to_civil(seconds + UnixSeconds(offset)), offset < 0 ? '-' : '+', size / 3600,
+            size / 60 % 60};
+}
+
+Value get_time_local(const void* subject, Arena& arena, std::string_view) {
+    const LocalTime time = local_time(of(subject));
+    const CivilTime& civil = time.civil;
+    return formatted(arena, "{:02}/{}/{:04}:{:02}:{:02}:{:02} {}{:02}{:02}", civil.day,
+                     month_name(civil.month), civil.year, civil.hour, civil.minute, civil.second,
+                     time.sign, time.offset_hours, time.offset_minutes);
+}
+
+Value get_time_iso8601(const void* subject, Arena& arena, std::string_view) {
+    const LocalTime time = local_time(of(subject));
+    const CivilTime& civil = time.civil;
+    return formatted(arena, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", civil.year,
+                     civil.month, civil.day, civil.hour, civil.minute, civil.second, time.sign,
+                     time.offset_hours, time.offset_minutes);
+}
+
+Value get_connection(const void* subject, Arena& arena, std::string_view) {
+    return number(arena, static_cast<std::int64_t>(of(subject).wire.connection_number()));
+}
+
+Value get_connection_requests(const void* subject, Arena& arena, std::string_view) {
+    return number(arena, of(subject).wire.request_number());
+}
+
+Value get_pipe(const void* subject, Arena&, std::string_view) {
+    return {of(subject).request.is_pipelined ? "p" : "."};
+}
+
+Value get_pid(const void*, Arena& arena, std::string_view) {
+    return number(arena, sys::own_pid());
+}
+
+// file_path() renders templates into the exchange's arena; nothing else of it changes.
+Exchange& writable(const void* subject) {
+    return const_cast<Exchange&>(of(subject));
+}
+
+Value get_document_root(const void* subject, Arena&, std::string_view) {
+    return of(subject).location == nullptr ? Value::none()
+                                           : optional(document_root(writable(subject)));
+}
+
+Value get_request_filename(const void* subject, Arena&, std::string_view) {
+    return of(subject).location == nullptr ? Value::none()
+                                           : optional(file_path(writable(subject)));
+}
+
+Value get_version(const void*, Arena&, std::string_view) {
+    return {kVersion};
+}
+
+Value get_request_id(const void* subject, Arena& arena, std::string_view) {
+    const Exchange& exchange = of(subject);
+    if (exchange.request_id.data() == nullptr) {
+        std::array<unsigned char, 16> bytes{};
+        if (!sys::random_bytes(bytes)) {
+            return Value::none();
+        }
+        std::array<char, 32> text{};
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            constexpr std::string_view kDigits = "0123456789abcdef";
+            text[2 * i] = kDigits[bytes[i] >> 4];
+            text[2 * i + 1] = kDigits[bytes[i] & 15];
+        }
+        exchange.request_id = arena.copy({text.data(), text.size()});
+    }
+    return optional(exchange.request_id);
+}
+
+Value get_content_length(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.get(Field::ContentLength));
+}
+
+Value get_content_type(const void* subject, Arena&, std::string_view) {
+    return optional(of(subject).request.get(Field::ContentType));
+}
+
+// clang-format off
+constexpr VariableRow kRows[] = {
+    {"request", get_request_line, "The request line as received."},
+    {"request_method", get_method, "The method, such as GET."},
+    {"request_uri", get_request_uri, "The request target as received, with arguments."},
+    {"uri", get_uri, "The decoded and normalised path; changes in internal redirects."},
+    {"document_uri", get_uri, "The same as $uri."},
+    {"args", get_args, "The arguments of the request, without the question mark."},
+    {"query_string", get_args, "The same as $args."},
+    {"is_args", get_is_args, "\"?\" where the request has arguments, else empty."},
+    {"host", get_host, "The host asked for, lower case and without port; else the server's name."},
+    {"hostname", get_hostname, "The name of this machine."},
+    {"server_name", get_server_name, "The first name of the server that answers."},
+    {"server_addr", get_server_addr, "The address that the client connected to."},
+    {"server_port", get_server_port, "The port that the client connected to.", false, true},
+    {"server_protocol", get_server_protocol, "The protocol of the request, such as HTTP/1.1."},
+    {"scheme", get_scheme, "http or https."},
+    {"remote_addr", get_remote_addr, "The client's address."},
+    {"remote_port", get_remote_port, "The client's port.", false, true},
+    {"status", get_status, "The status of the reply.", false, true},
+    {"bytes_sent", get_bytes_sent, "Bytes sent to the client.", false, true},
+    {"body_bytes_sent", get_body_bytes_sent, "Bytes sent to the client without the head.", false, true},
+    {"request_length", get_request_length, "Bytes of the request: line, headers and body.", false, true},
+    {"request_time", get_request_time, "Seconds since the first byte of the request, with milliseconds.", false, true},
+    {"msec", get_msec, "The time in seconds since 1970, with milliseconds.", false, true},
+    {"time_local", get_time_local, "Local time in the Common Log Format."},
+    {"time_iso8601", get_time_iso8601, "Local time as ISO 8601 writes it."},
+    {"connection", get_connection, "The number of the connection in this worker.", false, true},
+    {"connection_requests", get_connection_requests, "The number of this request on its connection.", false, true},
+    {"pipe", get_pipe, "\"p\" for a pipelined request, \".\" otherwise."},
+    {"pid", get_pid, "The process id of the worker.", false, true},
+    {"document_root", get_document_root, "The directory that counts for this request."},
+    {"request_filename", get_request_filename, "The file that this request means."},
+    {"sluice_version", get_version, "The version of this program."},
+    {"request_id", get_request_id, "16 random bytes in hexadecimal, one value per request."},
+    {"content_length", get_content_length, "The Content-Length of the request."},
+    {"content_type", get_content_type, "The Content-Type of the request."},
+    {"arg_", get_argument, "An argument of the request by name.", true},
+    {"http_", get_request_field, "A field of the request: lower case, underscores for dashes.", true},
+    {"sent_http_", get_reply_field, "A field of the reply: lower case, underscores for dashes.", true},
+    {"cookie_", get_cookie, "A cookie of the request by name.", true},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const VariableRow> core_variables() {
+    return kRows;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Session: one HTTP/1 connection as a state machine. Idle it is this object alone; while something
+// happens it borrows a Talk.
+// Runs in: worker.
+#pragma once
+
+#include <cstdint>
+
+#include "base/list.h"
+#include "base/units.h"
+#include "conf/generation.h"
+#include "net/connection.h"
+#include "proto/http/site.h"
+#include "proto/http1/head_scan.h"
+
+namespace sluice::http1 {
+
+class Http1;
+class Talk;
+struct Framing;
+
+enum class State : std::uint8_t {
+    Idle,       ///< nothing received since the last reply
+    Head,       ///< part of a head is there
+    Deciding,   ///< a rule waits; the reply is not decided
+    Body,       ///< the reply is decided; the request's body is read and dropped
+    Replying,   ///< the reply's head is next
+    Sending,    ///< head handed over, body being pulled
+    Closing,    ///< what is queued leaves, then the connection closes
+    Lingering,  ///< FIN sent; what the client still sends is dropped
+};
+
+/// What a state function wants next.
+enum class Step : std::uint8_t {
+    Again,  ///< run the state that is current now
+    Wait,   ///< an event, a deadline or wake() goes on
+    Gone,   ///< the session is destroyed
+};
+
+struct SessionLink : ListHook {};
+
+class Session final : public net::Connection, public SessionLink {
+  public:
+    Session(Http1& protocol,
+            event::Loop& loop,
+            sys::UniqueFd socket,
+            const net::Address& peer,
+            ListenerId listener,
+            std::uint64_t number);
+    ~Session() = default;
+
+    /// Adopts the worker's generation if it still serves this listener. False: no generation does.
+    bool adopt();
+    /// Goes on until nothing more can be done now. The session may be destroyed meanwhile.
+    void run();
+    /// Ends an exchange that runs, gives back the talk. The socket is closed by the destructor.
+    void abandon();
+
+    [[nodiscard]] std::uint64_t number() const { return number_; }
+    [[nodiscard]] std::uint32_t requests() const { return requests_; }
+    [[nodiscard]] State state() const { return state_; }
+
+  private:
+    static void on_event_of(net::Connection& connection);
+    static void on_deadline_of(net::Connection& connection);
+
+    Step step();
+    Step step_idle();
+    Step step_head();
+    Step step_deciding();
+    Step step_body();
+    Step step_replying();
+    Step step_sending();
+    Step step_closing();
+    Step step_lingering();
+
+    void go(State next);
+    Step receive_head(std::size_t limit);
+    void start_exchange();
+    Step begin_exchange(const HeadLimits& limits);
+    Step refuse(HeadFault fault);
+    Step answer(int status);
+    Step judge_body(bool is_malformed);
+    Step receive_body();
+    void send_continue();
+    [[nodiscard]] Framing decide_framing();
+    [[nodiscard]] bool may_keep_alive(const http::CoreConf& core) const;
+    Step pull_body();
+    [[nodiscard]] bool push_pulled(const net::Chain& pulled, bool is_last);
+    void close_books();
+    Step finish_exchange();
+    Step flush();
+    bool save_unsent();
+    void settle();
+    void rest();
+    void set_deadlines();
+    Step destroy();
+    [[nodiscard]] HeadLimits head_limits() const;
+    [[nodiscard]] const http::CoreConf& port_core() const;
+
+    Http1& protocol_;
+    Talk* talk_ = nullptr;
+    conf::GenerationRef generation_;
+    const http::Port* port_ = nullptr;
+    std::uint64_t number_;
+    Millis started_;
+    Millis linger_end_{};
+    std::uint32_t requests_ = 0;
+    std::uint32_t timeout_ms_ = 0;  ///< keep-alive or lingering, as of the last exchange's location
+    State state_ = State::Idle;
+};
+
+// HOUSE §6: the goal for an idle connection.
+static_assert(sizeof(Session) <= 256);
+
+}  // namespace sluice::http1

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Session: the request's body, the reply, the end of the connection.
+// Runs in: worker.
+#include <algorithm>
+#include <charconv>
+
+#include "base/ascii.h"
+#include "proto/http1/protocol.h"
+#include "proto/http1/session.h"
+#include "proto/http1/talk.h"
+
+namespace sluice::http1 {
+
+namespace {
+
+constexpr std::size_t kCopiedBody = 8 * 1024;     // copied behind its head; larger ones are referenced
+constexpr std::uint32_t kReadsPerTurn = 16;       // of 64 KiB, for bodies that are dropped
+constexpr std::uint32_t kRequestsPerTurn = 64;    // pipelined, before others have their turn
+constexpr int kPullsPerTurn = 8;
+constexpr std::size_t kPullSize = std::size_t{1} << 30;
+constexpr std::size_t kChunkedRead = 16 * 1024;   // what may be read past a chunked body's end
+
+bool has_no_content(int status) {
+    return status < 200 || status == 204 || status == 304;
+}
+
+}  // namespace
+
+// The reply is decided; what the client sends as a body is read and dropped, so that the next
+// request is found behind it.
+Step Session::step_body() {
+    Talk& talk = *talk_;
+    const bool is_refused = talk.exchange.reply.closes;
+    if (talk.body.is_done() || is_refused) {
+        talk.has_unread = talk.has_unread || !talk.body.is_done();
+        go(State::Replying);
+        return Step::Again;
+    }
+    if (talk.next == talk.filled) {
+        return receive_body();
+    }
+    const BodyReader::Step step =
+        talk.body.feed({talk.page.get() + talk.next, talk.filled - talk.next});
+    talk.next += step.used;
+    talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
+    return judge_body(step.outcome == BodyReader::Outcome::Malformed);
+}
+
+Step Session::judge_body(bool is_malformed) {
+    if (is_malformed) {
+        talk_->has_unread = true;
+        return answer(400);
+    }
+    const std::uint64_t limit = talk_->exchange.location->core->client_max_body_size->count;
+    if (limit != 0 && talk_->body.content() > limit) {
+        talk_->has_unread = true;
+        return answer(413);
+    }
+    return Step::Again;
+}
+
+// The page holds the head that the exchange views, so a body is read elsewhere.
+Step Session::receive_body() {
+    Talk& talk = *talk_;
+    send_continue();
+    if (!is_readable() || talk.reads >= kReadsPerTurn) {
+        return Step::Wait;
+    }
+    ++talk.reads;
+    std::span<char> into = protocol_.scratch();
+    into = talk.body.is_chunked()
+               ? into.first(kChunkedRead)
+               : into.first(static_cast<std::size_t>(
+                     std::min<std::uint64_t>(into.size(), talk.body.remaining())));
+    const auto received = recv(into);
+    if (!received || received->is_end) {
+        // Replies to the requests before this one may still wait in the outbox.
+        return flush() == Step::Gone ? Step::Gone : destroy();
+    }
+    if (received->is_blocked) {
+        return Step::Wait;
+    }
+    const BodyReader::Step step = talk.body.feed({into.data(), received->size});
+    talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
+    if (step.outcome == BodyReader::Outcome::Done && step.used < received->size) {
+        talk.leftover_size = received->size - step.used;
+        talk.leftover = std::make_unique_for_overwrite<char[]>(talk.leftover_size);
+        std::copy_n(into.data() + step.used, talk.leftover_size, talk.leftover.get());
+    }
+    return judge_body(step.outcome == BodyReader::Outcome::Malformed);
+}
+
+// RFC 9110 §10.1.1: only for a client that waits for it.
+void Session::send_continue() {
+    const http::Request& request = talk_->exchange.request;
+    if (talk_->has_continued || request.version != http::Version::Http11 ||
+        !equals_ignoring_case(request.get(http::Field::Expect), "100-continue")) {
+        return;
+    }
+    talk_->has_continued = true;
+    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (protocol_.outbox().room() >= kContinue.size()) {
+        protocol_.outbox().append(kContinue);
+    }
+}
+
+Step Session::step_replying() {
+    Talk& talk = *talk_;
+    http::Reply& reply = talk.exchange.reply;
+    Outbox& outbox = protocol_.outbox();
+    const std::size_t bound = HeadWriter::bound(reply);
+    if (bound > outbox.room()) {
+        const Step step = flush();
+        if (step != Step::Again) {
+            return step;
+        }
+        if (bound > outbox.room()) {
+            return destroy();  // a head of 64 KiB: no client would take it
+        }
+    }
+    if (reply.body == nullptr) {
+        reply.length = std::max(reply.length, static_cast<std::int64_t>(reply.memory_body.size()));
+    }
+    const Framing framing = decide_framing();
+    if (talk.exchange.request.version != http::Version::Http09) {
+        talk.head_size = protocol_.head_writer().render(talk.exchange, framing,
+                                                        loop().wall_seconds(), outbox.at());
+        outbox.advance(talk.head_size);
+    }
+    talk.committed = talk.head_size;
+    const bool is_bodiless = reply.is_head_only || has_no_content(reply.status);
+    if (is_bodiless || (reply.body == nullptr && reply.memory_body.empty())) {
+        return finish_exchange();
+    }
+    if (reply.body != nullptr) {
+        go(State::Sending);
+        return Step::Again;
+    }
+    talk.committed += reply.memory_body.size();
+    if (reply.memory_body.size() <= std::min(kCopiedBody, outbox.room())) {
+        outbox.append(reply.memory_body);
+        return finish_exchange();
+    }
+    talk.is_body_complete = true;
+    if (!talk.chain.push_memory(outbox.take()) || !talk.chain.push_memory(reply.memory_body)) {
+        return destroy();
+    }
+    go(State::Sending);
+    return Step::Again;
+}
+
+Framing Session::decide_framing() {
+    Talk& talk = *talk_;
+    const http::Exchange& exchange = talk.exchange;
+    const http::CoreConf& core = *exchange.location->core;
+    talk.lingering = *core.lingering_close;
+    talk.linger_time = *core.lingering_time;
+    talk.linger_timeout = *core.lingering_timeout;
+    talk.send_timeout = *core.send_timeout;
+    talk.resets_on_timeout = *core.reset_timedout_connection;
+
+    Framing framing;
+    framing.keeps_alive = may_keep_alive(core);
+    if (!has_no_content(exchange.reply.status)) {
+        const bool is_11 = exchange.request.version == http::Version::Http11;
+        framing.has_length = exchange.reply.length >= 0;
+        framing.is_chunked = !framing.has_length && is_11 && *core.chunked_transfer_encoding;
+        if (!framing.has_length && !framing.is_chunked) {
+            framing.keeps_alive = false;  // RFC 9112 §6.3: only the end of the connection ends it
+        }
+    }
+    framing.keepalive_header = core.keepalive_timeout->header;
+    timeout_ms_ = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(core.keepalive_timeout->timeout.count(), 0, INT32_MAX));
+    talk.is_chunked = framing.is_chunked;
+    talk.closes = !framing.keeps_alive;
+    return framing;
+}
+
+bool Session::may_keep_alive(const http::CoreConf& core) const {
+    const http::Exchange& exchange = talk_->exchange;
+    return exchange.request.keeps_alive && !exchange.reply.closes && !talk_->has_unread &&
+           core.keepalive_timeout->timeout.count() > 0 && requests_ < *core.keepalive_requests &&
+           loop().now() - started_ < *core.keepalive_time && !protocol_.worker().is_retiring;
+}
+
+Step Session::step_sending() {
+    Talk& talk = *talk_;
+    for (int pulls = 0; pulls < kPullsPerTurn; ++pulls) {
+        if (talk.chain.empty() && !talk.is_body_complete && !talk.waits_for_body) {
+            const Step step = pull_body();
+            if (step != Step::Again) {
+                return step;
+            }
+        }
+        const Step step = flush();
+        if (step != Step::Again) {
+            return step;
+        }
+        if (talk.is_body_complete) {
+            return finish_exchange();
+        }
+        if (talk.waits_for_body) {
+            return Step::Wait;
+        }
+    }
+    yield();
+    return Step::Wait;
+}
+
+Step Session::pull_body() {
+    Talk& talk = *talk_;
+    const std::uint64_t chunk = talk.exchange.location->core->sendfile_max_chunk->count;
+    const std::size_t most = chunk == 0 ? kPullSize : static_cast<std::size_t>(std::min<std::uint64_t>(chunk, kPullSize));
+    net::Chain pulled;
+    switch (talk.exchange.reply.body->pull(pulled, most)) {
+        case http::Pull::More:
+            break;
+        case http::Pull::Later:
+            talk.waits_for_body = true;
+            break;
+        case http::Pull::End:
+            talk.is_body_complete = true;
+            break;
+        case http::Pull::Broken:
+            reset();  // the client must not take what it has for the whole
+            return destroy();
+    }
+    return push_pulled(pulled, talk.is_body_complete) ? Step::Again : destroy();
+}
+
+// Puts what the body gave behind what the outbox holds, in a chunk of its own where needed.
+bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
+    Talk& talk = *talk_;
+    net::Chain& chain = talk.chain;
+    bool is_good = true;
+    if (protocol_.outbox().has_news()) {
+        is_good = chain.push_memory(protocol_.outbox().take());
+    }
+    const std::size_t before = chain.bytes();
+    const bool has_frame = talk.is_chunked && pulled.bytes() > 0;
+    if (has_frame) {
+        char* const end = talk.chunk_head.data() + talk.chunk_head.size();
+        char* at = std::to_chars(talk.chunk_head.data(), end, pulled.bytes(), 16).ptr;
+        *at++ = '\r';
+        *at++ = '\n';
+        const auto size = static_cast<std::size_t>(at - talk.chunk_head.data());
+        is_good = is_good && chain.push_memory({talk.chunk_head.data(), size});
+    }
+    for (std::size_t i = 0; i < pulled.size(); ++i) {
+        is_good = is_good && chain.push(pulled[i]);
+    }
+    if (has_frame || (talk.is_chunked && is_last)) {
+        const std::string_view end = !is_last      ? "\r\n"
+                                     : has_frame   ? "\r\n0\r\n\r\n"
+                                                   : "0\r\n\r\n";
+        is_good = is_good && chain.push_memory(end);
+    }
+    talk.committed += chain.bytes() - before;
+    return is_good;
+}
+
+// Sizes and times as the log phase wants them.
+void Session::close_books() {
+    Talk& talk = *talk_;
+    http::Timings& timings = talk.exchange.timings;
+    timings.now = loop().now();
+    timings.wall = loop().wall();
+    const std::size_t sent = talk.committed - std::min(talk.committed, talk.chain.bytes());
+    timings.bytes_sent = static_cast<std::int64_t>(sent);
+    timings.body_bytes_sent = static_cast<std::int64_t>(sent - std::min(sent, talk.head_size));
+}
+
+Step Session::finish_exchange() {
+    Talk& talk = *talk_;
+    close_books();
+    talk.exchange.end();
+    talk.arena.reset();
+    talk.scan = HeadScan();
+    talk.is_running = talk.is_decided = talk.waits_for_body = talk.is_body_complete = false;
+    talk.has_continued = false;
+    talk.committed = talk.head_size = 0;
+    talk.begin = talk.next;
+    ++talk.handled;
+    if (talk.closes) {
+        go(State::Closing);
+        return Step::Again;
+    }
+    if (talk.leftover_size > 0) {
+        talk.put_back({talk.leftover.get(), talk.leftover_size});
+        talk.leftover.reset();
+        talk.leftover_size = 0;
+    }
+    if (talk.begin == talk.filled) {
+        talk.begin = talk.next = talk.filled = 0;
+        go(State::Idle);
+        return Step::Again;
+    }
+    static_cast<void>(adopt());
+    talk.head_started = loop().now();
+    go(State::Head);
+    if (talk.handled % kRequestsPerTurn == 0) {
+        yield();
+        return Step::Wait;
+    }
+    // A blocked client gets no further replies made for it.
+    return talk.chain.empty() ? Step::Again : Step::Wait;
+}
+
+// Again: nothing is left to send. Wait: the kernel takes no more. Gone: the connection failed.
+Step Session::flush() {
+    Talk& talk = *talk_;
+    Outbox& outbox = protocol_.outbox();
+    if (outbox.has_news() && !talk.chain.push_memory(outbox.take())) {
+        return destroy();
+    }
+    if (talk.chain.empty()) {
+        outbox.clear();
+        return Step::Again;
+    }
+    const net::Written written = write(talk.chain);
+    switch (written.outcome) {
+        case net::Written::Outcome::Done:
+            outbox.clear();
+            talk.saved.reset();
+            return Step::Again;
+        case net::Written::Outcome::Blocked:
+        case net::Written::Outcome::Yield:
+            return save_unsent() ? Step::Wait : destroy();
+        case net::Written::Outcome::Short:
+        case net::Written::Outcome::Broken:
+            break;
+    }
+    return destroy();
+}
+
+// The outbox is everybody's: what of it is unsent moves to memory of this connection.
+bool Session::save_unsent() {
+    Talk& talk = *talk_;
+    Outbox& outbox = protocol_.outbox();
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < talk.chain.size(); ++i) {
+        size += outbox.owns(talk.chain[i].data) ? talk.chain[i].size : 0;
+    }
+    if (size > 0) {
+        auto saved = std::make_unique_for_overwrite<char[]>(size);
+        net::Chain chain;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < talk.chain.size(); ++i) {
+            net::Piece piece = talk.chain[i];
+            if (outbox.owns(piece.data)) {
+                std::copy_n(piece.data, piece.size, saved.get() + at);
+                piece.data = saved.get() + at;
+                at += piece.size;
+            }
+            if (!chain.push(piece)) {
+                return false;
+            }
+        }
+        talk.chain = chain;
+        talk.saved = std::move(saved);
+    }
+    outbox.clear();
+    return true;
+}
+
+Step Session::step_closing() {
+    Talk& talk = *talk_;
+    const Step step = flush();
+    if (step != Step::Again) {
+        return step;
+    }
+    const bool has_unread = talk.has_unread || talk.begin < talk.filled || talk.leftover_size > 0 ||
+                            is_readable();
+    const bool lingers = talk.lingering == http::Lingering::Always ||
+                         (talk.lingering == http::Lingering::On && has_unread);
+    if (!lingers || !shutdown_write()) {
+        return destroy();
+    }
+    linger_end_ = loop().now() + talk.linger_time;
+    timeout_ms_ = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(talk.linger_timeout.count(), 0, INT32_MAX));
+    protocol_.give_back(talk);
+    talk_ = nullptr;
+    go(State::Lingering);
+    return Step::Again;
+}
+
+Step Session::step_lingering() {
+    return discard(protocol_.scratch()) == net::Drain::Ended ? destroy() : Step::Wait;
+}
+
+}  // namespace sluice::http1

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Talk.
+// Runs in: worker.
+#include "proto/http1/talk.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "proto/http1/session.h"
+#include "sys/socket.h"
+
+namespace sluice::http1 {
+
+Talk::Talk() : page(std::make_unique_for_overwrite<char[]>(kPageSize)) {}
+
+void Talk::reply_ready(http::Exchange&) {
+    is_decided = true;
+    session->yield();
+}
+
+void Talk::wake(http::Exchange&) {
+    waits_for_body = false;
+    session->yield();
+}
+
+const net::Address& Talk::peer() const {
+    if (peer_.family() == AF_UNSPEC) {
+        peer_ = session->peer();
+    }
+    return peer_;
+}
+
+const net::Address& Talk::local() const {
+    if (local_.family() == AF_UNSPEC) {
+        sockaddr_storage storage{};
+        socklen_t size = sizeof storage;
+        if (sys::local_address(session->fd, &storage, &size)) {
+            local_ = net::Address::from_kernel(storage, size);
+        }
+    }
+    return local_;
+}
+
+std::uint64_t Talk::connection_number() const {
+    return session->number();
+}
+
+std::uint32_t Talk::request_number() const {
+    return session->requests();
+}
+
+void Talk::attach(Session& the_session) {
+    session = &the_session;
+    reads = 0;
+    resets_on_timeout = false;
+    send_timeout = Millis(60'000);
+    peer_ = net::Address();
+    local_ = net::Address();
+}
+
+void Talk::detach() {
+    session = nullptr;
+    arena.reset();
+    scan = HeadScan();
+    if (capacity != kPageSize) {
+        page = std::make_unique_for_overwrite<char[]>(kPageSize);
+        capacity = kPageSize;
+    }
+    begin = next = filled = 0;
+    leftover.reset();
+    leftover_size = 0;
+    chain.clear();
+    saved.reset();
+    handled = 0;
+    is_running = is_decided = waits_for_body = is_body_complete = is_chunked = false;
+    has_continued = closes = has_unread = false;
+}
+
+void Talk::make_room(std::size_t limit) {
+    const std::size_t size = filled - begin;
+    if (begin > 0) {
+        std::memmove(page.get(), page.get() + begin, size);
+    } else if (capacity < limit) {
+        const std::size_t larger = std::min(capacity * 2, limit);
+        auto grown = std::make_unique_for_overwrite<char[]>(larger);
+        std::memcpy(grown.get(), page.get(), size);
+        page = std::move(grown);
+        capacity = larger;
+    }
+    begin = 0;
+    filled = size;
+}
+
+void Talk::put_back(std::string_view bytes) {
+    while (room() < bytes.size()) {
+        make_room(capacity * 2);
+    }
+    std::memcpy(page.get() + filled, bytes.data(), bytes.size());
+    filled += bytes.size();
+}
+
+}  // namespace sluice::http1
