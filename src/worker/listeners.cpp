@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table of held listening sockets.
+// Runs in: worker.
+#include "worker/listeners.h"
+
+namespace sluice::worker {
+
+namespace {
+
+// A socket that is ours alone spreads nothing by taking one connection at a time.
+constexpr unsigned kOwnBudget = 16;
+constexpr unsigned kMultiAcceptBudget = 64;
+
+}  // namespace
+
+void Listeners::grant(const ipc::ListenerGrant& grant, sys::UniqueFd socket) {
+    Held& held = held_[Key{grant.id, grant.member}];
+    held.running.reset();
+    held.waiting = std::move(socket);
+    held.is_exclusive = grant.is_exclusive;
+}
+
+bool Listeners::adopt(const conf::Generation& generation, bool is_multi_accept) {
+    bool some_leave = false;
+    for (auto& [key, held] : held_) {
+        if (generation.find_listen(key.first) == nullptr) {
+            some_leave = true;
+            continue;
+        }
+        if (held.running != nullptr) {
+            continue;
+        }
+        const unsigned own = held.is_exclusive ? 1U : kOwnBudget;
+        const net::AcceptorOptions options{.listener = key.first,
+                                           .is_shared = held.is_exclusive,
+                                           .budget = is_multi_accept ? kMultiAcceptBudget : own};
+        held.running = std::make_unique<net::Acceptor>(loop_, gate_, std::move(held.waiting),
+                                                       options, callbacks_);
+    }
+    return some_leave;
+}
+
+void Listeners::keep_only(const conf::Generation& generation) {
+    std::erase_if(held_, [&](const auto& entry) {
+        return generation.find_listen(entry.first.first) == nullptr;
+    });
+}
+
+void Listeners::release(ListenerId id, std::uint16_t member) {
+    held_.erase(Key{id, member});
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Worker: connections and their limits.
+// Runs in: worker.
+#include <span>
+#include <utility>
+
+#include "log/log.h"
+#include "registry/registry.h"
+#include "worker/worker.h"
+
+namespace sluice::worker {
+
+namespace {
+
+// How many idle connections make room at once when worker_connections is reached.
+constexpr std::size_t kShedBatch = 16;
+
+}  // namespace
+
+void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerId listener) {
+    if (net::Protocol* const protocol = protocol_of(*context_->current, listener)) {
+        protocol->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
+    } else if (leaving_) {
+        // A listener that left with the last reload: its queue is served as it was promised.
+        net::Protocol* const former = protocol_of(*leaving_, listener);
+        if (former == nullptr) {
+            return;
+        }
+        conf::GenerationRef current = std::exchange(context_->current, leaving_);
+        former->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
+        context_->current = std::move(current);
+    }
+    if (connections() < connection_limit_) {
+        return;
+    }
+    if (shed_idle(kShedBatch) == 0) {
+        gate_.shut(net::ShutReason::Connections);
+        if (connection_warnings_.ask(loop_->now())) {
+            log::write(log::Level::Warn, "{} worker_connections are not enough, accepting pauses",
+                       connection_limit_);
+        }
+    }
+}
+
+net::Protocol* Worker::protocol_of(const conf::Generation& generation, ListenerId listener) const {
+    const conf::ListenSpec* const spec = generation.find_listen(listener);
+    if (spec == nullptr) {
+        return nullptr;
+    }
+    const std::span<const net::ProtocolKind> kinds = registry::protocols();
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (kinds[i].name == spec->protocol) {
+            return protocols_[i].get();
+        }
+    }
+    return nullptr;
+}
+
+std::size_t Worker::connections() const {
+    std::size_t total = 0;
+    for (const std::unique_ptr<net::Protocol>& protocol : protocols_) {
+        total += protocol->connections();
+    }
+    return total;
+}
+
+std::size_t Worker::shed_idle(std::size_t count) {
+    std::size_t closed = 0;
+    for (const std::unique_ptr<net::Protocol>& protocol : protocols_) {
+        if (closed < count) {
+            closed += protocol->shed_idle(count - closed);
+        }
+    }
+    return closed;
+}
+
+}  // namespace sluice::worker
