@@ -6,10 +6,21 @@
 #include <span>
 
 #include "conf/module.h"
+#include "net/protocol.h"
+#include "proto/http/module.h"
 
 namespace sluice::registry {
 
-/// Every module of this program, in the order in which they run.
+/// Every module that has directives, in the order in which they run.
 [[nodiscard]] std::span<const conf::Module* const> modules();
+
+/// The features of HTTP, in running order: within a phase the first that answers counts.
+[[nodiscard]] std::span<const http::Module* const> http_modules();
+
+/// The wire protocols.
+[[nodiscard]] std::span<const net::ProtocolKind> protocols();
+
+/// For conf::CompileOptions::features.
+[[nodiscard]] const void* features();
 
 }  // namespace sluice::registry

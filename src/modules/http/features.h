@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The features of this room, one object per file; the registry lists them in running order.
+// Runs in: any.
+#pragma once
+
+#include "proto/http/module.h"
+
+namespace sluice::modules {
+
+extern const http::Module kFiles;       ///< files.cpp: open_file_cache, disable_symlinks
+extern const http::Module kTryFiles;    ///< try_files.cpp
+extern const http::Module kIndex;       ///< index.cpp
+extern const http::Module kStaticFile;  ///< static_file.cpp; ends the content phase
+extern const http::Module kHeaders;     ///< headers.cpp: add_header, expires
+extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user
+extern const http::Module kAccessLog;   ///< access_log.cpp: access_log, log_format
+
+}  // namespace sluice::modules

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Files: settings of the open-file cache and the cache itself, one per worker.
+// Runs in: any (settings), worker (look_up).
+#include "modules/http/files.h"
+
+#include <memory>
+
+#include "base/ascii.h"
+#include "base/bug.h"
+#include "event/loop.h"
+#include "modules/http/features.h"
+#include "proto/http/core_conf.h"
+
+namespace sluice::modules {
+
+namespace {
+
+struct CacheSize {
+    bool is_on = true;
+    std::uint64_t max = 1000;
+    Millis inactive{60'000};
+};
+
+struct FilesConf {
+    conf::Setting<CacheSize> cache;
+    conf::Setting<Millis> valid;
+    conf::Setting<std::uint64_t> min_uses;
+    conf::Setting<bool> errors;
+    conf::Setting<Links> links;
+    FilePolicy policy;  ///< all of it, for requests
+};
+
+// ---- directives ----
+
+bool set_cache(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
+    if (directive.args.size() == 1 && directive.args[0].text == "off") {
+        files.cache.value = {.is_on = false};
+        return true;
+    }
+    CacheSize size{.is_on = true, .max = 0};
+    for (const conf::Argument& argument : directive.args) {
+        const std::string_view text = argument.text;
+        const auto max = parse_decimal(text.starts_with("max=") ? text.substr(4) : "");
+        const auto inactive = conf::parse_time(text.starts_with("inactive=") ? text.substr(9) : "");
+        if (max && *max > 0) {
+            size.max = *max;
+        } else if (inactive && inactive->count() > 0) {
+            size.inactive = *inactive;
+        } else {
+            return build.invalid(directive, argument, "max=number, inactive=time or off");
+        }
+    }
+    if (size.max == 0) {
+        return build.error(directive, "\"open_file_cache\" must have the \"max\" parameter");
+    }
+    files.cache.value = size;
+    return true;
+}
+
+bool set_links(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
+    const std::string_view text = directive.args[0].text;
+    const bool has_root = directive.args.size() == 2 && directive.args[1].text == "from=$document_root";
+    if (text == "off" && directive.args.size() == 1) {
+        files.links.value = Links::Follow;
+    } else if (text == "on" && has_root) {
+        files.links.value = Links::Refuse;
+    } else if (text == "beneath" && directive.args.size() == 1) {
+        files.links.value = Links::Beneath;
+    } else {
+        return build.invalid(directive, directive.args.back(),
+                             "off, beneath, or on from=$document_root");
+    }
+    return true;
+}
+
+// clang-format off
+constexpr conf::Row kRows[] = {
+    conf::row_fn<&FilesConf::cache, &set_cache>("open_file_cache", conf::kAnyHttp, conf::take_range(1, 2),
+        "How many files a worker remembers, and how long one that is not asked for.").defaults("off").better("max=1000 inactive=60s"),
+    conf::row<&FilesConf::valid>("open_file_cache_valid", conf::kAnyHttp, conf::take(1),
+        "How long a remembered file is trusted before the file system is asked again.").defaults("60s").better("1s"),
+    conf::row<&FilesConf::min_uses>("open_file_cache_min_uses", conf::kAnyHttp, conf::take(1),
+        "Requests from which on a file's descriptor or bytes are kept.").defaults("1"),
+    conf::row<&FilesConf::errors>("open_file_cache_errors", conf::kAnyHttp, conf::flag(),
+        "Remember that a file cannot be opened, too.").defaults("off"),
+    conf::row_fn<&FilesConf::links, &set_links>("disable_symlinks", conf::kAnyHttp, conf::take_range(1, 2),
+        "Whether symbolic links below the root are followed: off all, beneath those that stay inside, on none.").defaults("off"),
+};
+// clang-format on
+
+constexpr conf::ConfKind kKind = conf::kind<FilesConf>("files", kRows);
+constexpr conf::Module kConf{"files", &kKind};
+
+// ---- the worker's cache ----
+
+struct WorkerFiles;
+
+struct ExpireTimer : event::Timer {
+    WorkerFiles* files = nullptr;
+};
+
+struct WorkerFiles {
+    event::Loop& loop;
+    OpenFileCache cache;
+    ExpireTimer timer;
+
+    explicit WorkerFiles(event::Loop& the_loop) : loop(the_loop) {
+        timer.files = this;
+        timer.fire = &expire;
+    }
+
+    static void expire(event::Timer& timer) {
+        WorkerFiles& files = *static_cast<ExpireTimer&>(timer).files;
+        files.cache.expire(files.loop.now());
+        files.arm();
+    }
+
+    /// An idle worker must not hold descriptors of deleted files for ever; an empty cache needs no
+    /// timer.
+    void arm() {
+        constexpr Millis kPeriod{10'000};
+        if (!timer.is_armed() && cache.size() > 0) {
+            loop.arm(timer, kPeriod);
+        }
+    }
+};
+
+// The one piece of state of this room; see its README.
+constinit WorkerFiles* worker_files = nullptr;
+
+void start_worker(void* loop) {
+    worker_files = std::make_unique<WorkerFiles>(*static_cast<event::Loop*>(loop)).release();
+}
+
+void stop_worker() {
+    const std::unique_ptr<WorkerFiles> dead(std::exchange(worker_files, nullptr));
+}
+
+}  // namespace
+
+const FilePolicy& file_policy(conf::Level& level) {
+    FilesConf& files = level.conf<FilesConf>();
+    files.policy = {.is_on = files.cache->is_on,
+                    .max = static_cast<std::size_t>(files.cache->max),
+                    .inactive = files.cache->inactive,
+                    .valid = *files.valid,
+                    .min_uses = *files.min_uses,
+                    .keeps_errors = *files.errors,
+                    .links = *files.links};
+    return files.policy;
+}
+
+std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
+                                      std::string_view path,
+                                      OpenFileCache::Want want,
+                                      const FilePolicy& policy) {
+    BUG_UNLESS(worker_files != nullptr, "a file is looked up in a worker that was not started");
+    FilePath where{.text = path, .root_size = 0};
+    if (policy.links != Links::Follow) {
+        where.root_size = http::document_root(exchange).size();
+    }
+    const auto file = worker_files->cache.look_up(where, want, policy, worker_files->loop.now());
+    worker_files->arm();
+    return file;
+}
+
+int status_of(int error) {
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ENXIO:   // a socket, or a FIFO nobody writes
+        case ENODEV:
+            return 404;
+        case EACCES:
+        case EPERM:
+        case ELOOP:
+        case EMLINK:
+        case EXDEV:
+            return 403;
+        default:
+            return 500;
+    }
+}
+
+bool climbs(std::string_view path) {
+    std::size_t at = 0;
+    while (at <= path.size()) {
+        const std::size_t end = std::min(path.find('/', at), path.size());
+        if (path.substr(at, end - at) == "..") {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
+constexpr http::Module kFiles{
+    .name = "files",
+    .conf = &kConf,
+    .bind = nullptr,
+    .variables = {},
+    .start_worker = &start_worker,
+    .stop_worker = &stop_worker,
+};
+
+}  // namespace sluice::modules

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Files: what the handlers that look at files share: the directives that say how files are opened,
+// and the worker's one open-file cache.
+// Runs in: any (settings), worker (look_up).
+#pragma once
+
+#include <cerrno>
+#include <expected>
+#include <string_view>
+
+#include "conf/level.h"
+#include "modules/http/open_file_cache.h"
+#include "proto/http/exchange.h"
+
+namespace sluice::modules {
+
+/// How files are opened in `level`. Lives: as long as the generation. Only after inheritance.
+[[nodiscard]] const FilePolicy& file_policy(conf::Level& level);
+
+/// The file at `path` (NUL-terminated), pinned, from the worker's cache.
+/// Fails: errno; see status_of().
+[[nodiscard]] std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
+                                                    std::string_view path,
+                                                    OpenFileCache::Want want,
+                                                    const FilePolicy& policy);
+
+/// The status that answers a file which cannot be opened: 404, 403 or 500.
+[[nodiscard]] int status_of(int error);
+
+/// Whether any segment of `path` is "..": such a path could leave its root.
+[[nodiscard]] bool climbs(std::string_view path);
+
+}  // namespace sluice::modules

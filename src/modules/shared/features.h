@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The features of this room, one object per file; the registry lists them in running order.
+// Runs in: any.
+#pragma once
+
+#include "proto/http/module.h"
+
+namespace sluice::modules {
+
+extern const http::Module kReturn;  ///< return_.cpp
+
+}  // namespace sluice::modules

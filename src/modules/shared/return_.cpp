@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// return: an answer that the configuration itself gives: a status, a text or a redirect.
+// Runs in: any (settings), worker (rule).
+#include <optional>
+
+#include "base/ascii.h"
+#include "modules/shared/features.h"
+#include "proto/http/core_conf.h"
+#include "proto/http/exchange.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
+
+namespace sluice::modules {
+
+namespace {
+
+using http::Exchange;
+using http::Verdict;
+
+/// nginx's number for "close the connection without an answer"; the wire obeys it.
+constexpr int kCloseSilently = 444;
+
+struct Answer {
+    int status = 0;
+    bool has_text = false;
+    script::Template text;  ///< the body, or the Location of a redirect
+};
+
+struct ReturnConf {
+    std::optional<Answer> answer;  ///< the first one of the block; not inherited
+};
+
+bool is_redirect(int status) {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool is_url(std::string_view text) {
+    return text.starts_with("http://") || text.starts_with("https://") ||
+           text.starts_with("$scheme");
+}
+
+bool set_return(conf::Build& build, const conf::Directive& directive, ReturnConf& conf) {
+    Answer answer;
+    const conf::Argument& first = directive.args[0];
+    const auto code = parse_decimal(first.text);
+    // Below 200 there are only interim answers, which end nothing.
+    if (code && *code >= 200 && *code <= 999) {
+        answer.status = static_cast<int>(*code);
+    } else if (directive.args.size() == 1 && is_url(first.text)) {
+        answer.status = 302;
+    } else {
+        return build.error(first, "invalid return code \"" + std::string(first.text) + "\"",
+                           "a status from 200 to 999, or a URL alone");
+    }
+    answer.has_text = !code || directive.args.size() == 2;
+    if (answer.has_text && !script::compile_argument(build, directive.args.back(),
+                                                     http::variables_of(build), answer.text)) {
+        return false;
+    }
+    if (!conf.answer) {
+        conf.answer = answer;
+    }
+    return true;
+}
+
+constexpr conf::Row kRows[] = {
+    conf::row_fn<ReturnConf, &set_return>(
+        "return", conf::kServer | conf::kLocation, conf::take_range(1, 2),
+        "Answer at once with a status, a status and a text, or a redirect; 444 closes the "
+        "connection without an answer.")
+        .repeats(),
+};
+constexpr conf::ConfKind kKind = conf::kind<ReturnConf>("return", kRows);
+constexpr conf::Module kConf{"return", &kKind};
+
+Verdict close_silently(Exchange& exchange) {
+    exchange.reply.status = kCloseSilently;
+    exchange.reply.closes = true;
+    exchange.reply.length = 0;
+    return Verdict::Decided;
+}
+
+Verdict give(Exchange& exchange, const void* settings) {
+    const Answer& answer = *static_cast<const ReturnConf*>(settings)->answer;
+    if (answer.status == kCloseSilently) {
+        return close_silently(exchange);
+    }
+    const std::string_view text = answer.has_text ? exchange.render(answer.text) : "";
+    if (text.data() == nullptr) {
+        return exchange.finish(500);
+    }
+    http::Reply& reply = exchange.reply;
+    if (is_redirect(answer.status)) {
+        reply.location = text;
+        return exchange.finish(answer.status);
+    }
+    if (answer.status >= 400 && text.empty()) {
+        return exchange.finish(answer.status);
+    }
+    // A text is the whole answer: no error_page looks at it.
+    reply.status = static_cast<std::uint16_t>(answer.status);
+    reply.length = static_cast<std::int64_t>(text.size());
+    reply.memory_body = text;
+    if (reply.status != 204 && reply.status != 304) {
+        reply.content_type =
+            http::content_type_of(*exchange.location->core, exchange.request.uri);
+    }
+    return Verdict::Decided;
+}
+
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    const ReturnConf& conf = level.conf<ReturnConf>();
+    const http::Phase own =
+        level.context == conf::kServer ? http::Phase::ServerRewrite : http::Phase::Rewrite;
+    if (phase != own || !conf.answer) {
+        return {};
+    }
+    return {.run = &give, .settings = &conf};
+}
+
+}  // namespace
+
+constexpr http::Module kReturn{
+    .name = "return",
+    .conf = &kConf,
+    .bind = &bind,
+    .variables = {},
+    .start_worker = nullptr,
+    .stop_worker = nullptr,
+};
+
+}  // namespace sluice::modules

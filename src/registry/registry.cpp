@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The registry's lists. A new feature is one line here.
+// Runs in: any.
+#include "registry/registry.h"
+
+#include <array>
+#include <vector>
+
+#include "conf/process_conf.h"
+#include "log/error_log_conf.h"
+#include "modules/http/features.h"
+#include "modules/shared/features.h"
+#include "proto/http/core_conf.h"
+#include "proto/http1/protocol.h"
+
+namespace sluice::registry {
+
+namespace {
+
+constexpr const http::Module* kHttpModules[] = {
+    &modules::kFiles,
+    &modules::kReturn,
+    &modules::kTryFiles,
+    &modules::kIndex,
+    &modules::kStaticFile,  // ends the content phase
+    &modules::kHeaders,
+    &modules::kRemoteUser,
+    &modules::kAccessLog,
+};
+
+constexpr const conf::Module* kProcessModules[] = {
+    &conf::kProcessModule,
+    &log::kErrorLogModule,
+    &http::kCoreModule,
+};
+
+constexpr http::Features kFeatures{.modules = kHttpModules};
+
+std::vector<const conf::Module*> collect() {
+    std::vector<const conf::Module*> out(std::begin(kProcessModules), std::end(kProcessModules));
+    for (const http::Module* const module : kHttpModules) {
+        if (module->conf != nullptr) {
+            out.push_back(module->conf);
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::span<const conf::Module* const> modules() {
+    // Made at the first call and never changed: the modules' objects are in other files, so that
+    // their members are no constant expressions here.
+    static const std::vector<const conf::Module*> all = collect();
+    return all;
+}
+
+std::span<const http::Module* const> http_modules() {
+    return kHttpModules;
+}
+
+std::span<const net::ProtocolKind> protocols() {
+    static const std::array<net::ProtocolKind, 1> all{http1::protocol_kind()};
+    return all;
+}
+
+const void* features() {
+    return &kFeatures;
+}
+
+}  // namespace sluice::registry
