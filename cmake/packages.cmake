@@ -19,3 +19,5 @@ target_include_directories(cli11 SYSTEM INTERFACE ${CLI11_DIR})
 add_library(llhttp STATIC ${LLHTTP_SOURCES}/llhttp.c ${LLHTTP_SOURCES}/api.c ${LLHTTP_SOURCES}/http.c)
 target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
 target_compile_options(llhttp PRIVATE -w)
+# Without it llhttp takes any byte for the LF behind a CR.
+target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)

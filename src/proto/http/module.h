@@ -56,7 +56,7 @@ struct Module {
     /// The rule of this module for `phase` in a location with these settings; run == nullptr: none,
     /// and then the feature costs a request nothing there.
     BoundRule (*bind)(Phase phase, conf::Level& level) = nullptr;
-    std::span<const script::VariableRow> variables;
+    std::span<const script::VariableRow> variables{};
     /// Called once in each worker after start (timers, caches) with the worker's event loop and
     /// before exit; may be null.
     void (*start_worker)(void* loop) = nullptr;
