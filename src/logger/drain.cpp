@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kBatch = 64;
 /// A sink is written as soon as this much waits for it.
 constexpr std::size_t kWriteBytes = 64 * 1024;
+/// Neighbouring records of one sink share a pin up to this size: what a killed logger's successor
+/// may repeat without need.
+constexpr std::size_t kPinBytes = 16 * 1024;
 
 }  // namespace
 
@@ -96,12 +99,18 @@ void Drain::dispatch(LaneState& lane, const shm::Record& record) {
         sink->take(error_line_.format(static_cast<log::Level>(record.level), record.wall,
                                       error->pid, error->text));
     }
-    if (!lane.pins.empty() && lane.pins.back().sink == sink) {
-        lane.pins.back().end = record.end;
-        lane.pins.back().ticket = sink->taken();
-        return;
+    if (!lane.pins.empty()) {
+        Pin& last = lane.pins.back();
+        if (last.sink == sink && record.end - last.start <= kPinBytes) {
+            last.end = record.end;
+            last.ticket = sink->taken();
+            return;
+        }
     }
-    lane.pins.push_back({.end = record.end, .sink = sink, .ticket = sink->taken()});
+    lane.pins.push_back({.start = record.end - shm::record_bytes(record.body.size()),
+                         .end = record.end,
+                         .sink = sink,
+                         .ticket = sink->taken()});
 }
 
 /// The master writes only to the main level's error_log.

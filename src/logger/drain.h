@@ -56,8 +56,9 @@ class Drain {
     bool report(log::Level level, std::string_view text);
 
   private:
-    /// Records up to `end` are safe once `sink` has settled `ticket`.
+    /// Records from `start` to `end` are safe once `sink` has settled `ticket`.
     struct Pin {
+        std::uint64_t start = 0;
         std::uint64_t end = 0;
         const Sink* sink = nullptr;
         std::uint64_t ticket = 0;

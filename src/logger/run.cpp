@@ -173,7 +173,11 @@ void Process::drain_and_answer() {
     while (has_sinks_) {
         const Millis now = sys::monotonic_now();
         static_cast<void>(drain_->turn(now));
-        if (drain_->is_settled() || now >= limit) {
+        if (drain_->is_settled()) {
+            break;
+        }
+        if (now >= limit) {
+            log::write(log::Level::Alert, "logger exits although some log lines could not be written");
             break;
         }
         static_cast<void>(sys::epoll_wait(epoll_.get(), {}, kLastCare));

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// error_log: accepted, refused, inherited, effective.
+#include "log/error_log_conf.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+namespace sluice::log {
+namespace {
+
+/// Answers from a main file in the test; sinks get their ids in order of first mention.
+class TestFacts : public conf::Facts {
+  public:
+    explicit TestFacts(std::string text) : text_(std::move(text)) {}
+
+    Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
+    Result<std::vector<std::string>> glob(std::string_view) override { return std::vector<std::string>{}; }
+    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
+    std::optional<conf::Account> user(std::string_view) override { return conf::Account{}; }
+    std::optional<std::uint32_t> group(std::string_view) override { return 0; }
+    Result<std::vector<std::string>> resolve(std::string_view) override { return std::vector<std::string>{}; }
+    int cpus() override { return 1; }
+    std::string host_name() override { return "host"; }
+    std::string prefix() override { return "/p/"; }
+    std::string default_error_log() override { return "/e/default.log"; }
+    ListenerId listener_id(std::string_view) override { return {}; }
+    SinkId sink_id(std::string_view target) override {
+        const auto next = static_cast<std::uint16_t>(ids.size());
+        return ids.try_emplace(std::string(target), SinkId{next}).first->second;
+    }
+
+    std::map<std::string, SinkId> ids;
+
+  private:
+    std::string text_;
+};
+
+conf::Compiled compile(TestFacts& facts) {
+    static constexpr const conf::Module* kModules[] = {&kErrorLogModule};
+    return conf::compile(facts, {.main_file = "/p/main.conf",
+                                 .globals = {},
+                                 .number = GenerationNumber{1},
+                                 .modules = kModules});
+}
+
+TEST(ErrorLog, DefaultIsThePathOfTheCommandLineAtError) {
+    TestFacts facts("");
+    const conf::Compiled compiled = compile(facts);
+    ASSERT_TRUE(compiled.generation) << compiled.errors.front();
+
+    const Destination& main = main_destination(*compiled.generation);
+
+    ASSERT_EQ(main.targets().size(), 1U);
+    EXPECT_EQ(main.targets()[0].level, Level::Error);
+    EXPECT_EQ(facts.ids.begin()->first, "/e/default.log");
+}
+
+TEST(ErrorLog, TakesSeveralTargetsWithLevels) {
+    TestFacts facts("error_log logs/a.log warn;\nerror_log stderr debug;\n");
+    const conf::Compiled compiled = compile(facts);
+    ASSERT_TRUE(compiled.generation) << compiled.errors.front();
+
+    const auto targets = main_destination(*compiled.generation).targets();
+
+    ASSERT_EQ(targets.size(), 2U);
+    EXPECT_EQ(targets[0], (Target{facts.ids.at("/p/logs/a.log"), Level::Warn}));
+    EXPECT_EQ(targets[1], (Target{facts.ids.at("stderr"), Level::Debug}));
+    EXPECT_EQ(facts.ids.size(), 2U) << "the default is not opened where error_log is set";
+}
+
+TEST(ErrorLog, RefusesSyslogAndUnknownLevel) {
+    TestFacts syslog("error_log syslog:server=unix:/dev/log;");
+    const conf::Compiled first = compile(syslog);
+    ASSERT_FALSE(first.generation);
+    EXPECT_NE(first.errors.front().find("\"syslog:\" is not supported"), std::string::npos);
+
+    TestFacts level("error_log a.log loud;");
+    const conf::Compiled second = compile(level);
+    ASSERT_FALSE(second.generation);
+    EXPECT_NE(second.errors.front().find("loud"), std::string::npos);
+    EXPECT_NE(second.errors.front().find("notice"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::log

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The drain: lines reach their sinks whole, and no sick sink harms another.
+#include "logger/drain.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "log/lane_log.h"
+#include "sys/clock.h"
+#include "sys/epoll.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace sluice::logger {
+namespace {
+
+constexpr pid_t kKeeper = 77;
+constexpr SinkId kErrors{0};
+constexpr SinkId kAccess{1};
+
+std::string contents(int fd) {
+    std::string out;
+    std::array<char, 65536> page{};
+    while (true) {
+        const auto got = sys::read_at(fd, page, static_cast<off_t>(out.size()));
+        if (!got || got->size == 0) {
+            return out;
+        }
+        out.append(page.data(), got->size);
+    }
+}
+
+std::size_t lines_of(std::string_view text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+/// A region of two slots with slot 0 claimed, a drain of it, and memfds as plain files.
+class DrainTest : public testing::Test {
+  protected:
+    DrainTest()
+        : region_(*shm::SharedLog::create(2)),
+          wakeup_(*sys::eventfd()),
+          slot_(*region_.table().claim(kKeeper)),
+          log_(region_, slot_, wakeup_.get()) {
+        // Otherwise a pipe without a reader would end the test.
+        static_cast<void>(sys::block_all_signals());
+        drain_ = std::make_unique<Drain>(
+            *shm::SharedLog::attach(*sys::duplicate(region_.fd())),
+            Drain::Options{.keeper = kKeeper, .own_pid = 5, .report_period = Millis(1000)});
+        errors_ = add_file(kErrors);
+        access_ = add_file(kAccess);
+    }
+
+    void open(SinkId id, sys::UniqueFd fd) {
+        ASSERT_TRUE(drain_->open_sink({.id = id, .kind = ipc::SinkKind::File, .path = "file"}, std::move(fd)));
+    }
+    /// Opens a new file as sink `id` and gives a descriptor to read it.
+    sys::UniqueFd add_file(SinkId id) {
+        sys::UniqueFd file = *sys::memfd("log", 0);
+        open(id, *sys::duplicate(file.get()));
+        return file;
+    }
+    void access(std::string_view line, SinkId sink = kAccess) { log_.write_access(sink, line, Millis(0)); }
+    void turn() { static_cast<void>(drain_->turn(now_)); }
+    std::size_t undrained() {
+        shm::LaneReader reader(region_.access_lane(slot_));
+        std::array<shm::Record, 64> batch;
+        return reader.peek(batch);
+    }
+    /// Turns until `condition` holds; the writing threads need their time.
+    template <class Condition>
+    bool turn_until(Condition condition) {
+        const Millis limit = sys::monotonic_now() + Millis(10'000);
+        while (!condition()) {
+            if (sys::monotonic_now() > limit) {
+                return false;
+            }
+            turn();
+        }
+        return true;
+    }
+
+    shm::SharedLog region_;
+    sys::UniqueFd wakeup_;
+    SlotId slot_;
+    log::LaneLog log_;
+    std::unique_ptr<Drain> drain_;
+    sys::UniqueFd errors_;
+    sys::UniqueFd access_;
+    Millis now_{1'000'000};
+};
+
+TEST_F(DrainTest, WritesErrorsInNginxsFormatAndAccessAsRendered) {
+    log_.write_error(kErrors, log::Level::Warn, 4711, "some text\n\x01");
+    access("GET / 200");
+
+    turn();
+
+    const std::string error = contents(errors_.get());
+    EXPECT_TRUE(error.ends_with(" [warn] 4711#0: some text\\x0A\\x01\n")) << error;
+    EXPECT_EQ(error.find(' '), 10U);
+    EXPECT_EQ(error[4], '/');
+    EXPECT_EQ(contents(access_.get()), "GET / 200\n");
+    EXPECT_TRUE(drain_->is_settled());
+}
+
+TEST_F(DrainTest, ErrorsGoFirst) {
+    access("access line", kErrors);
+    log_.write_error(kErrors, log::Level::Warn, 1, "error line");
+
+    turn();
+
+    const std::string all = contents(errors_.get());
+    EXPECT_LT(all.find("error line"), all.find("access line"));
+}
+
+TEST_F(DrainTest, LinesOfDeadAndReleasedOwnerAreWritten) {
+    region_.table().assign(slot_, 999'999, 1);
+    access("last words");
+    region_.table().release(slot_);
+
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "last words\n");
+}
+
+TEST_F(DrainTest, OtherMastersSlotIsLeftAlone) {
+    const auto other = region_.table().claim(88);
+    ASSERT_TRUE(other);
+    log::LaneLog(region_, *other, wakeup_.get()).write_access(kAccess, "not ours", Millis(0));
+
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "");
+}
+
+TEST_F(DrainTest, TailWaitsForTheWriteAndFullDiskRecoversByItself) {
+    open(kAccess, *sys::open("/dev/full", O_WRONLY));
+    access("one");
+    access("two");
+    turn();
+    EXPECT_EQ(undrained(), 2U) << "nothing was written, so a new logger must find the lines";
+    turn();
+    EXPECT_NE(contents(errors_.get()).find("write() to file failed (28: No space left on device)"), std::string::npos);
+
+    const sys::UniqueFd roomy = add_file(kAccess);
+    now_ += Sink::kRetry;
+    turn();
+    turn();
+
+    EXPECT_EQ(contents(roomy.get()), "one\ntwo\n");
+    EXPECT_EQ(undrained(), 0U);
+    EXPECT_NE(contents(errors_.get()).find("writing to file works again"), std::string::npos);
+}
+
+/// Lets files of this process grow to `bytes` only: writing stops in the middle of a line, as on a
+/// full disk.
+void limit_file_size(rlim_t bytes) {
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST_F(DrainTest, LineCutByAFullDiskIsCompletedAfterThePause) {
+    access("first line");
+    access("second line");
+    limit_file_size(15);
+    turn();
+    EXPECT_EQ(contents(access_.get()), "first line\nseco");
+    EXPECT_GE(undrained(), 1U) << "the unwritten line must stay in the lane";
+
+    limit_file_size(RLIM_INFINITY);
+    now_ += Sink::kRetry - Millis(1);
+    turn();
+    EXPECT_EQ(contents(access_.get()), "first line\nseco") << "not before the pause is over";
+    now_ += Millis(1);
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "first line\nsecond line\n");
+    EXPECT_TRUE(drain_->is_settled());
+}
+
+TEST_F(DrainTest, LineCutByAFullDiskIsWrittenWholeAfterReopen) {
+    access("first line");
+    access("second line");
+    limit_file_size(15);
+    turn();
+    limit_file_size(RLIM_INFINITY);
+
+    const sys::UniqueFd reopened = add_file(kAccess);
+    turn();
+
+    EXPECT_EQ(contents(reopened.get()), "second line\n");
+}
+
+TEST_F(DrainTest, FullDiskDropsPastTheBacklogAndReportsOncePerPeriod) {
+    open(kAccess, *sys::open("/dev/full", O_WRONLY));
+    const std::string line(1000, 'x');
+    for (int i = 0; i < 3000; ++i) {
+        access(line);
+        if (i % 100 == 0) {
+            turn();
+        }
+    }
+    log_.write_error(kErrors, log::Level::Warn, 1, "others are written meanwhile");
+    turn();
+    now_ += Millis(1000);
+    turn();
+
+    const std::string all = contents(errors_.get());
+    EXPECT_NE(all.find("others are written meanwhile"), std::string::npos);
+    const std::size_t first = all.find("log lines dropped");
+    ASSERT_NE(first, std::string::npos);
+    const std::size_t second = all.find("log lines dropped", first + 1);
+    ASSERT_NE(second, std::string::npos);
+    EXPECT_EQ(all.find("log lines dropped", second + 1), std::string::npos) << all;
+}
+
+TEST_F(DrainTest, FullLaneIsReported) {
+    const std::string line(30'000, 'x');
+    for (int i = 0; i < 40; ++i) {
+        access(line);
+    }
+
+    turn();
+
+    EXPECT_NE(contents(errors_.get()).find(" 6 log lines dropped (6 lane full, "), std::string::npos)
+        << contents(errors_.get());
+}
+
+TEST_F(DrainTest, ReopenLosesNoLine) {
+    access("before");
+    turn();
+    access("staged");
+
+    const sys::UniqueFd reopened = add_file(kAccess);
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "before\n");
+    EXPECT_EQ(contents(reopened.get()), "staged\n");
+}
+
+TEST_F(DrainTest, BlockedPipeDelaysNobodyAndLosesNothingWithinTheBacklog) {
+    auto pipe = sys::pipe();
+    ASSERT_TRUE(pipe);
+    constexpr SinkId kPipe{2};
+    open(kPipe, std::move(pipe->write_end));
+    const std::string line(199, 'p');
+    for (int i = 0; i < 2000; ++i) {
+        access(line, kPipe);
+        access("quick");
+        if (i % 50 == 0) {
+            turn();
+        }
+    }
+    turn();
+    EXPECT_EQ(lines_of(contents(access_.get())), 2000U);
+    EXPECT_FALSE(drain_->is_settled());
+
+    std::string got;
+    std::array<char, 65536> page{};
+    EXPECT_TRUE(turn_until([&] {
+        const auto piece = sys::read(pipe->read_end.get(), page);
+        if (piece) {
+            got.append(page.data(), piece->size);
+        }
+        return got.size() >= 2000 * 200;
+    }));
+
+    EXPECT_EQ(lines_of(got), 2000U);
+    EXPECT_TRUE(turn_until([&] { return drain_->is_settled() && undrained() == 0; }));
+}
+
+TEST_F(DrainTest, BlockedPipeDropsPastTheBacklogButOthersGoOn) {
+    auto pipe = sys::pipe();
+    ASSERT_TRUE(pipe);
+    constexpr SinkId kPipe{2};
+    open(kPipe, std::move(pipe->write_end));
+    const std::string line(999, 'p');
+    for (int i = 0; i < 4000; ++i) {
+        access(line, kPipe);
+        access("quick");
+        if (i % 50 == 0) {
+            turn();
+        }
+    }
+    turn();
+
+    EXPECT_EQ(lines_of(contents(access_.get())), 4000U);
+    EXPECT_NE(contents(errors_.get()).find("log lines dropped (0 lane full, "), std::string::npos);
+}
+
+TEST_F(DrainTest, PipeWhoseReaderWentIsReplacedByReopen) {
+    auto broken = sys::pipe();
+    ASSERT_TRUE(broken);
+    broken->read_end.reset();
+    constexpr SinkId kPipe{2};
+    open(kPipe, std::move(broken->write_end));
+    access("kept", kPipe);
+    ASSERT_TRUE(turn_until([&] {
+        return contents(errors_.get()).find("(32: Broken pipe)") != std::string::npos;
+    }));
+
+    auto whole = sys::pipe();
+    ASSERT_TRUE(whole);
+    open(kPipe, std::move(whole->write_end));
+
+    std::array<char, 64> page{};
+    std::string got;
+    EXPECT_TRUE(turn_until([&] {
+        const auto piece = sys::read(whole->read_end.get(), page);
+        got.append(page.data(), piece ? piece->size : 0);
+        return got == "kept\n";
+    }));
+}
+
+TEST_F(DrainTest, UnknownSinkIsCountedAndDoesNotBlockTheLane) {
+    access("nowhere", SinkId{99});
+    access("somewhere");
+
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "somewhere\n");
+    EXPECT_NE(contents(errors_.get()).find("1 unknown sink"), std::string::npos);
+}
+
+TEST_F(DrainTest, NullSinkDiscardsWithoutCounting) {
+    ASSERT_TRUE(drain_->open_sink({.id = SinkId{3}, .kind = ipc::SinkKind::Null, .path = "off"}, {}));
+    access("gone", SinkId{3});
+
+    turn();
+
+    EXPECT_TRUE(drain_->is_settled());
+    EXPECT_EQ(contents(errors_.get()), "");
+}
+
+TEST_F(DrainTest, SleepsOnlyWhenNothingWaits) {
+    turn();
+    EXPECT_TRUE(drain_->fall_asleep());
+    drain_->wake();
+
+    access("line");
+    EXPECT_FALSE(drain_->fall_asleep());
+    log_.flush_wakeups();
+    EXPECT_EQ(*sys::eventfd_drain(wakeup_.get()), 0U) << "awake: no system call for the worker";
+
+    turn();
+    EXPECT_TRUE(drain_->fall_asleep());
+    access("line");
+    log_.flush_wakeups();
+    EXPECT_EQ(*sys::eventfd_drain(wakeup_.get()), 1U);
+}
+
+TEST_F(DrainTest, NewSlotWakesASleepingLogger) {
+    turn();
+    ASSERT_TRUE(drain_->fall_asleep());
+    const auto fresh = region_.table().claim(kKeeper);
+    ASSERT_TRUE(fresh);
+    log::LaneLog log(region_, *fresh, wakeup_.get());
+
+    log.write_access(kAccess, "first", Millis(0));
+    log.flush_wakeups();
+
+    EXPECT_EQ(*sys::eventfd_drain(wakeup_.get()), 1U);
+}
+
+TEST_F(DrainTest, OwnLinesFollowTheMastersErrorLog) {
+    const sys::UniqueFd other = add_file(SinkId{4});
+    log_.write_error(SinkId{4}, log::Level::Notice, kKeeper, "from the master");
+    log_.write_error(kErrors, log::Level::Notice, 1234, "from a worker");
+    turn();
+
+    drain_->report(log::Level::Notice, "own line");
+    turn();
+
+    EXPECT_NE(contents(other.get()).find("[notice] 5#0: own line"), std::string::npos);
+}
+
+TEST(LineBuffer, NewDescriptorGetsThePartlyWrittenLineFromItsStart) {
+    LineBuffer buffer;
+    buffer.add("first");
+    buffer.add("second");
+    buffer.wrote(8);
+    EXPECT_EQ(buffer.unwritten(), "cond\n");
+    EXPECT_EQ(buffer.size(), 7U);
+
+    buffer.restart_line();
+
+    EXPECT_EQ(buffer.unwritten(), "second\n");
+    buffer.wrote(7);
+    EXPECT_TRUE(buffer.empty());
+}
+
+}  // namespace
+}  // namespace sluice::logger
