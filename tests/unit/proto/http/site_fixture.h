@@ -76,7 +76,8 @@ class SiteFixture {
   private:
     conf::FakeFacts facts_;
     std::array<const Module*, 1> modules_;
-    std::array<const conf::Module*, 1> conf_modules_{&kCoreModule};
+    // A generation keeps this span, and may outlive the fixture.
+    static inline const std::array<const conf::Module*, 1> conf_modules_{&kCoreModule};
 };
 
 /// A wire for exchanges that are run without a connection.
