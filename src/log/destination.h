@@ -33,14 +33,18 @@ class Destination {
         loudest_ = std::max(loudest_, target.level);
         return true;
     }
+
     [[nodiscard]] constexpr bool empty() const { return count_ == 0; }
+
     /// Whether any target takes `level`.
     [[nodiscard]] constexpr bool takes(Level level) const {
         return count_ != 0 && level <= loudest_;
     }
+
     [[nodiscard]] constexpr std::span<const Target> targets() const {
         return {targets_.data(), count_};
     }
+
     friend bool operator==(const Destination&, const Destination&) = default;
 
   private:

@@ -9,8 +9,7 @@ namespace sluice::log {
 
 namespace {
 
-constexpr std::string_view kLevels =
-    "one of emerg, alert, crit, error, warn, notice, info, debug";
+constexpr std::string_view kLevels = "one of emerg, alert, crit, error, warn, notice, info, debug";
 
 /// The sink's name: "stderr" or an absolute path; empty: an error was reported.
 std::string_view target_of(conf::Build& build, const conf::Directive& directive) {
@@ -58,7 +57,9 @@ bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLo
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<&ErrorLogConf::destination, &set_error_log>(
-        "error_log", conf::kMain | conf::kAnyHttp, conf::take_range(1, 2),
+        "error_log",
+        conf::kMain | conf::kAnyHttp,
+        conf::take_range(1, 2),
         "Where error lines go, and the least grave level written there. May stand several times.")
         .repeats()
         .defaults("logs/error.log error"),

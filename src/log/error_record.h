@@ -4,13 +4,12 @@
 // Runs in: any.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <sys/types.h>
 
 namespace sluice::log {
 

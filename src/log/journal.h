@@ -5,9 +5,8 @@
 // Runs in: any.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string_view>
+#include <sys/types.h>
 
 #include "log/destination.h"
 #include "log/lane_log.h"
@@ -31,10 +30,13 @@ class Journal {
 
     /// From now on lines become records in `lanes`; nullptr goes back to the descriptor.
     void use_lanes(LaneLog* lanes) { lanes_ = lanes; }
+
     /// The lanes in use (access lines are rendered straight into them), or nullptr.
     [[nodiscard]] LaneLog* lanes() const { return lanes_; }
+
     /// Where lines of log::write go (error_log of the main level); needs lanes.
     void set_main(const Destination& main) { main_ = main; }
+
     /// Prints to another descriptor (the first opened error log) while there are no lanes.
     void use_fd(int fd, Level threshold);
     void refresh_pid();
@@ -43,9 +45,12 @@ class Journal {
     [[nodiscard]] bool is_on(Level level) const {
         return lanes_ != nullptr ? main_.takes(level) : level <= threshold_;
     }
+
     [[nodiscard]] const Destination& main() const { return main_; }
+
     /// Takes one finished line, without its end.
     void put(const Destination& to, Level level, std::string_view text);
+
     void put(Level level, std::string_view text) { put(main_, level, text); }
 
   private:

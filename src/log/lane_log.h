@@ -4,10 +4,9 @@
 // Runs in: worker, master.
 #pragma once
 
-#include <sys/types.h>
-
 #include <span>
 #include <string_view>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/units.h"

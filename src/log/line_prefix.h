@@ -4,9 +4,8 @@
 // Runs in: any.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+#include <sys/types.h>
 
 #include "base/units.h"
 #include "log/level.h"

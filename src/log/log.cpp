@@ -96,8 +96,8 @@ fmt::appender fmt::formatter<sluice::log::Failure>::format(const sluice::log::Fa
 fmt::appender fmt::formatter<sluice::log::Escaped>::format(const sluice::log::Escaped& escaped,
                                                            fmt::format_context& context) const {
     fmt::appender out = context.out();
-    sluice::log::escape(escaped.bytes, sluice::log::EscapeRule::Peer, [&out](std::string_view piece) {
-        out = std::copy(piece.begin(), piece.end(), out);
-    });
+    sluice::log::escape(
+        escaped.bytes, sluice::log::EscapeRule::Peer,
+        [&out](std::string_view piece) { out = std::copy(piece.begin(), piece.end(), out); });
     return out;
 }

@@ -5,9 +5,9 @@
 // Runs in: any.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "log/destination.h"
@@ -33,7 +33,9 @@ void write(Level level, fmt::format_string<Args...> format, const Args&... args)
 /// Logs one line to every target of `to` that takes `level`. Before the logger runs it goes where
 /// write() goes.
 template <class... Args>
-void write_to(const Destination& to, Level level, fmt::format_string<Args...> format,
+void write_to(const Destination& to,
+              Level level,
+              fmt::format_string<Args...> format,
               const Args&... args) {
     if (to.takes(level)) {
         vwrite_to(to, level, format, fmt::make_format_args(args...));
@@ -62,11 +64,13 @@ struct Escaped {
 template <>
 struct fmt::formatter<sluice::log::Failure> {
     constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+
     fmt::appender format(const sluice::log::Failure& failure, fmt::format_context& context) const;
 };
 
 template <>
 struct fmt::formatter<sluice::log::Escaped> {
     constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+
     fmt::appender format(const sluice::log::Escaped& escaped, fmt::format_context& context) const;
 };

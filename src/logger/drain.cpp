@@ -3,9 +3,9 @@
 // Runs in: logger.
 #include "logger/drain.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 #include "log/error_record.h"
 #include "log/log.h"
@@ -216,7 +216,7 @@ void Drain::tell_losses(Millis now) {
         "damaged lanes emptied",
         losses_.all(), losses_.in_lanes, losses_.in_sinks, losses_.unknown_sink, losses_.cut,
         losses_.resets);
-    if (report(log::Level::Alert, text)) {
+    if (report(log::Level::Warn, text)) {
         losses_ = {};
         has_reported_ = true;
         next_report_ = now + options_.report_period;
@@ -238,11 +238,13 @@ void Drain::tell_sick_sinks(Millis now) {
         }
         if (error == 0) {
             state->known_error = 0;
-            report(log::Level::Notice, fmt::format("writing to {} works again", state->sink.path()));
+            report(log::Level::Notice,
+                   fmt::format("writing to {} works again", state->sink.path()));
         } else if (state->failures.ask(now)) {
             state->known_error = error;
-            report(log::Level::Crit, fmt::format("write() to {} failed ({}: {})", state->sink.path(),
-                                                 error, log::error_text(error)));
+            report(log::Level::Crit,
+                   fmt::format("write() to {} failed ({}: {})", state->sink.path(), error,
+                               log::error_text(error)));
         }
     }
 }

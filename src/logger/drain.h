@@ -5,12 +5,11 @@
 // Runs in: logger.
 #pragma once
 
-#include <sys/types.h>
-
 #include <deque>
 #include <map>
 #include <memory>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/error.h"
@@ -63,22 +62,26 @@ class Drain {
         const Sink* sink = nullptr;
         std::uint64_t ticket = 0;
     };
+
     struct LaneState {
         shm::LaneReader reader;
         std::deque<Pin> pins;
     };
+
     struct SlotState {
         LaneState errors;
         LaneState access;
     };
+
     struct SinkState {
-        explicit SinkState(const std::string& path, Millis period)
-            : sink(path), failures(period) {}
+        explicit SinkState(const std::string& path, Millis period) : sink(path), failures(period) {}
+
         Sink sink;
         log::RateLimit failures;
         std::uint64_t known_dropped = 0;
         int known_error = 0;
     };
+
     /// What is to be told about lost lines.
     struct Losses {
         std::uint64_t in_lanes = 0;
@@ -86,6 +89,7 @@ class Drain {
         std::uint64_t unknown_sink = 0;
         std::uint64_t cut = 0;
         std::uint64_t resets = 0;
+
         [[nodiscard]] std::uint64_t all() const { return in_lanes + in_sinks + unknown_sink; }
     };
 

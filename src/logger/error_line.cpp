@@ -3,11 +3,11 @@
 // Runs in: logger.
 #include "logger/error_line.h"
 
-#include <spdlog/details/log_msg.h>
-#include <spdlog/pattern_formatter.h>
-
 #include <algorithm>
 #include <exception>
+
+#include <spdlog/details/log_msg.h>
+#include <spdlog/pattern_formatter.h>
 
 #include "log/escape.h"
 
@@ -19,7 +19,9 @@ ErrorLine::ErrorLine()
 
 ErrorLine::~ErrorLine() = default;
 
-std::string_view ErrorLine::format(log::Level level, Millis wall, pid_t pid,
+std::string_view ErrorLine::format(log::Level level,
+                                   Millis wall,
+                                   pid_t pid,
                                    std::string_view text) {
     payload_.clear();
     line_.clear();

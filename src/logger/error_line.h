@@ -4,11 +4,11 @@
 // Runs in: logger.
 #pragma once
 
-#include <fmt/format.h>
-#include <sys/types.h>
-
 #include <memory>
 #include <string_view>
+#include <sys/types.h>
+
+#include <fmt/format.h>
 
 #include "base/units.h"
 #include "log/level.h"
@@ -28,7 +28,9 @@ class ErrorLine {
 
     /// The line, without its end. Control bytes of `text` leave as \xHH.
     /// Lives: until the next call.
-    [[nodiscard]] std::string_view format(log::Level level, Millis wall, pid_t pid,
+    [[nodiscard]] std::string_view format(log::Level level,
+                                          Millis wall,
+                                          pid_t pid,
                                           std::string_view text);
 
   private:

@@ -18,6 +18,7 @@ class LineBuffer {
         bytes_.append(line);
         bytes_.push_back('\n');
     }
+
     /// Appends whole lines with their ends.
     void add_lines(std::string_view lines) { bytes_.append(lines); }
 
@@ -25,10 +26,12 @@ class LineBuffer {
     [[nodiscard]] std::string_view unwritten() const {
         return std::string_view(bytes_).substr(start_ + partial_);
     }
+
     /// Takes note that the first `count` bytes of unwritten() were written.
     void wrote(std::size_t count) {
         const std::size_t end = start_ + partial_ + count;
-        const std::size_t line_end = std::string_view(bytes_).substr(start_, end - start_).rfind('\n');
+        const std::size_t line_end =
+            std::string_view(bytes_).substr(start_, end - start_).rfind('\n');
         start_ += line_end == std::string_view::npos ? 0 : line_end + 1;
         partial_ = end - start_;
         if (start_ == bytes_.size()) {
@@ -39,8 +42,10 @@ class LineBuffer {
             start_ = 0;
         }
     }
+
     /// The descriptor changed: the line that was partly written starts again.
     void restart_line() { partial_ = 0; }
+
     /// Gives away every line that is not written whole and forgets it.
     [[nodiscard]] std::string take_all() {
         std::string out = bytes_.substr(start_);
@@ -51,6 +56,7 @@ class LineBuffer {
 
     /// Bytes of the lines that are not written whole.
     [[nodiscard]] std::size_t size() const { return bytes_.size() - start_; }
+
     [[nodiscard]] bool empty() const { return size() == 0; }
 
   private:

@@ -38,6 +38,7 @@ class Process {
     Result<> start();
     Result<> serve();
     void drain_and_answer();
+
     /// Gives up what may hang in a blocked write: the process's end takes it away.
     void abandon() { static_cast<void>(drain_.release()); }
 
@@ -177,7 +178,8 @@ void Process::drain_and_answer() {
             break;
         }
         if (now >= limit) {
-            log::write(log::Level::Alert, "logger exits although some log lines could not be written");
+            log::write(log::Level::Alert,
+                       "logger exits although some log lines could not be written");
             break;
         }
         static_cast<void>(sys::epoll_wait(epoll_.get(), {}, kLastCare));

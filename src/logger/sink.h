@@ -39,14 +39,20 @@ class Sink {
 
     /// Everything taken so far; it is safe once settled() has reached it.
     [[nodiscard]] std::uint64_t taken() const { return taken_; }
+
     [[nodiscard]] std::uint64_t settled() const;
+
     [[nodiscard]] bool is_settled() const { return settled() == taken_; }
+
     /// Bytes taken since the last flush().
     [[nodiscard]] std::size_t staged() const { return lines_.size(); }
+
     /// Lines dropped since the sink exists.
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
     /// errno of the last attempt to write, or 0.
     [[nodiscard]] int error() const { return stream_ ? stream_->error() : error_; }
+
     [[nodiscard]] const std::string& path() const { return path_; }
 
   private:

@@ -6,8 +6,9 @@
 #include "logger/stream_writer.h"
 
 #include <array>
-#include <climits>
 #include <system_error>
+
+#include <climits>
 
 #include "sys/clock.h"
 #include "sys/epoll.h"

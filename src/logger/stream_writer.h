@@ -34,8 +34,10 @@ class StreamWriter {
     void push(std::string_view lines);
     /// Goes on with another descriptor, no line lost.
     void reopen(sys::UniqueFd fd);
+
     /// Bytes of queued lines that were written so far.
     [[nodiscard]] std::uint64_t settled() const { return settled_.load(std::memory_order_acquire); }
+
     /// errno of the last write, or 0 where it succeeded.
     [[nodiscard]] int error() const { return error_.load(std::memory_order_relaxed); }
 
@@ -53,8 +55,8 @@ class StreamWriter {
     void unwatch();
 
     std::mutex lock_;
-    std::string queue_;       ///< guarded by lock_
-    sys::UniqueFd next_fd_;   ///< guarded by lock_
+    std::string queue_;         ///< guarded by lock_
+    sys::UniqueFd next_fd_;     ///< guarded by lock_
     bool is_stopping_ = false;  ///< guarded by lock_
     std::atomic<std::uint64_t> settled_{0};
     std::atomic<int> error_{0};

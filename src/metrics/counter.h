@@ -28,6 +28,7 @@ struct Row {
 class Lane {
   public:
     Lane() = default;
+
     explicit Lane(std::span<std::atomic<std::uint64_t>> cells) : cells_(cells) {}
 
     /// Adds `n` to the counter of row `index`; an index out of range is ignored.
@@ -38,6 +39,7 @@ class Lane {
             cells_[index].store(old + n, std::memory_order_relaxed);
         }
     }
+
     [[nodiscard]] std::uint64_t value(std::size_t index) const {
         return index < cells_.size() ? cells_[index].load(std::memory_order_relaxed) : 0;
     }
@@ -58,7 +60,9 @@ class Board {
     [[nodiscard]] Lane lane(SlotId slot) const;
     /// The counter's value over all slots.
     [[nodiscard]] std::uint64_t sum(std::size_t index) const;
+
     [[nodiscard]] int fd() const { return fd_.get(); }
+
     [[nodiscard]] std::size_t rows() const { return rows_; }
 
   private:

@@ -30,6 +30,7 @@ class Histogram {
         const std::uint64_t step = (value >> (octave - kStepBits)) & ((1U << kStepBits) - 1);
         return ((octave - kStepBits + 1) << kStepBits) + static_cast<std::size_t>(step);
     }
+
     /// The least value of a bucket.
     [[nodiscard]] static constexpr std::uint64_t floor_of(std::size_t bucket) {
         if (bucket < (1U << kStepBits)) {
@@ -45,7 +46,9 @@ class Histogram {
     void add(const Histogram& other);
 
     [[nodiscard]] std::uint64_t count() const;
+
     [[nodiscard]] std::uint64_t total() const { return total_.load(std::memory_order_relaxed); }
+
     /// The least value of the bucket in which the share `q` (0 … 1) of all values is reached; 0
     /// where nothing was recorded.
     [[nodiscard]] std::uint64_t quantile(double q) const;

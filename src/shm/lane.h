@@ -23,6 +23,7 @@ struct RecordHead {
     std::uint16_t sink = 0;
     std::uint64_t wall_millis = 0;
 };
+
 static_assert(sizeof(RecordHead) == 16);
 
 inline constexpr std::uint32_t kWrapMark = 0xffff'ffff;
@@ -46,6 +47,7 @@ struct LaneControl {
     std::atomic<std::uint64_t> told_cut{0};          ///< shared, so that a new logger goes on
     std::atomic<std::uint64_t> told_resets{0};       ///< where the old one stopped
 };
+
 static_assert(sizeof(LaneControl) == 128);
 
 /// Where a lane lies.

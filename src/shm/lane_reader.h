@@ -40,16 +40,21 @@ class LaneReader {
     [[nodiscard]] std::size_t peek(std::span<Record> batch);
     /// Frees everything before position `end` (a Record's `end`).
     void advance(std::uint64_t end);
+
     /// Frees everything that was peeked.
     void advance() { advance(peeked_); }
+
     /// Forgets what was peeked since the last advance(): peek() gives it again.
     void rewind() { peeked_ = tail_; }
 
     /// Whether peek() would look at anything.
     [[nodiscard]] bool has_records() const;
+
     /// Bytes between tail and head that are peeked and not yet freed.
     [[nodiscard]] std::size_t held() const { return static_cast<std::size_t>(peeked_ - tail_); }
+
     [[nodiscard]] std::size_t capacity() const { return lane_.capacity; }
+
     /// What was lost since the last call of this or an earlier reader.
     [[nodiscard]] LaneLosses take_losses();
 

@@ -38,6 +38,7 @@ class LaneWriter {
     void count_cut();
 
     [[nodiscard]] bool is_open() const { return lane_.control != nullptr; }
+
     [[nodiscard]] std::uint64_t dropped() const;
 
   private:

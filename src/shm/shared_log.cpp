@@ -78,7 +78,8 @@ SlotTable SharedLog::table() const {
 }
 
 Lane SharedLog::errors_lane(SlotId id) const {
-    char* const page = mapping_.bytes().data() + kPage + table_bytes(slots_) + id.value * kSlotBytes;
+    char* const page =
+        mapping_.bytes().data() + kPage + table_bytes(slots_) + id.value * kSlotBytes;
     return {.control = static_cast<LaneControl*>(static_cast<void*>(page)),
             .bytes = page + kPage,
             .capacity = kErrorsLaneBytes};

@@ -29,7 +29,9 @@ class SharedLog {
     [[nodiscard]] static Result<SharedLog> attach(sys::UniqueFd fd);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
+
     [[nodiscard]] std::size_t slots() const { return slots_; }
+
     [[nodiscard]] SlotTable table() const;
     [[nodiscard]] Lane errors_lane(SlotId id) const;
     [[nodiscard]] Lane access_lane(SlotId id) const;

@@ -5,12 +5,11 @@
 // Runs in: any; claim and release only in the master.
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <sys/types.h>
 
 #include "base/units.h"
 
@@ -29,6 +28,7 @@ struct alignas(64) Slot {
     /// The owner's start time as /proc tells it, which makes a reused pid recognisable.
     std::atomic<std::uint64_t> start_time{0};
 };
+
 static_assert(sizeof(Slot) == 64 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// A slot as read at one moment.
@@ -45,6 +45,7 @@ struct SlotInfo {
 class SlotTable {
   public:
     SlotTable() = default;
+
     explicit SlotTable(std::span<Slot> slots) : slots_(slots) {}
 
     /// Takes a free slot for `keeper`, the calling master: first one that it kept before, then one
@@ -63,8 +64,13 @@ class SlotTable {
     [[nodiscard]] bool adopt(SlotId id, pid_t dead_keeper, pid_t new_keeper);
 
     [[nodiscard]] SlotInfo info(SlotId id) const;
-    [[nodiscard]] bool is_kept_by(SlotId id, pid_t keeper) const { return info(id).keeper == keeper; }
+
+    [[nodiscard]] bool is_kept_by(SlotId id, pid_t keeper) const {
+        return info(id).keeper == keeper;
+    }
+
     [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
+
     [[nodiscard]] Slot& slot(SlotId id) const { return slots_[id.value]; }
 
   private:

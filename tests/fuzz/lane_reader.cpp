@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Fuzz target: a lane whose head, tail and bytes are whatever the input says. The reader must stay
 // within the ring, come to an end and be usable afterwards.
+#include "shm/lane_reader.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -9,7 +11,6 @@
 
 #include "base/bug.h"
 #include "log/error_record.h"
-#include "shm/lane_reader.h"
 #include "shm/lane_writer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -59,7 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         reader.advance();
     }
     if (writer.append({}, "second")) {
-        BUG_UNLESS(reader.peek(batch) == 1 && batch[0].body == "second", "the lane did not recover");
+        BUG_UNLESS(reader.peek(batch) == 1 && batch[0].body == "second",
+                   "the lane did not recover");
     }
     return static_cast<int>(sum & 0);
 }

@@ -2,10 +2,10 @@
 // error_log: accepted, refused, inherited, effective.
 #include "log/error_log_conf.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace sluice::log {
 namespace {
@@ -16,16 +16,31 @@ class TestFacts : public conf::Facts {
     explicit TestFacts(std::string text) : text_(std::move(text)) {}
 
     Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
-    Result<std::vector<std::string>> glob(std::string_view) override { return std::vector<std::string>{}; }
+
+    Result<std::vector<std::string>> glob(std::string_view) override {
+        return std::vector<std::string>{};
+    }
+
     std::optional<std::string> env(std::string_view) override { return std::nullopt; }
+
     std::optional<conf::Account> user(std::string_view) override { return conf::Account{}; }
+
     std::optional<std::uint32_t> group(std::string_view) override { return 0; }
-    Result<std::vector<std::string>> resolve(std::string_view) override { return std::vector<std::string>{}; }
+
+    Result<std::vector<std::string>> resolve(std::string_view) override {
+        return std::vector<std::string>{};
+    }
+
     int cpus() override { return 1; }
+
     std::string host_name() override { return "host"; }
+
     std::string prefix() override { return "/p/"; }
+
     std::string default_error_log() override { return "/e/default.log"; }
+
     ListenerId listener_id(std::string_view) override { return {}; }
+
     SinkId sink_id(std::string_view target) override {
         const auto next = static_cast<std::uint16_t>(ids.size());
         return ids.try_emplace(std::string(target), SinkId{next}).first->second;

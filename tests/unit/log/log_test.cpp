@@ -2,10 +2,10 @@
 // Log lines: their format, their way into a lane, their one line.
 #include "log/log.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "log/error_record.h"
 #include "log/escape.h"
@@ -32,7 +32,10 @@ std::string read_all(int fd) {
 
 /// A region of one slot, a writer of it and the logger's eventfd.
 struct Lanes {
-    Lanes() : region(*shm::SharedLog::create(1)), wakeup(*sys::eventfd()), log(region, SlotId{0}, wakeup.get()) {}
+    Lanes()
+        : region(*shm::SharedLog::create(1)),
+          wakeup(*sys::eventfd()),
+          log(region, SlotId{0}, wakeup.get()) {}
 
     std::vector<std::string> errors() {
         shm::LaneReader reader(region.errors_lane(SlotId{0}));
@@ -95,7 +98,8 @@ TEST(Log, LineStaysOneLine) {
 }
 
 TEST(Log, EscapedPeerBytesCannotCloseAQuote) {
-    EXPECT_EQ(fmt::format("\"{}\"", Escaped{"GET /\"\\\xff\n x"}), "\"GET /\\x22\\x5C\\xFF\\x0A x\"");
+    EXPECT_EQ(fmt::format("\"{}\"", Escaped{"GET /\"\\\xff\n x"}),
+              "\"GET /\\x22\\x5C\\xFF\\x0A x\"");
 }
 
 TEST(Log, FailureNamesOperationObjectNumberAndText) {
@@ -160,11 +164,20 @@ TEST(Escape, CutNeverSplitsAnEscapeOrUtf8) {
         std::size_t limit;
         std::string_view expected;
     };
+
     const Case cases[] = {
-        {"abc", 3, "abc"},          {"abcd", 3, "abc"},          {"ab\\x41c", 6, "ab\\x41"},
-        {"ab\\x41c", 5, "ab"},      {"ab\\x41c", 3, "ab"},       {"a\\\\b", 2, "a"},
-        {"a\\\\b", 3, "a\\\\"},     {"a\\\\x41", 4, "a\\\\x"},   {"a\\u0041b", 6, "a"},
-        {"a\\\"b", 2, "a"},         {"aé", 2, "a"},              {"a€b", 3, "a"},
+        {"abc", 3, "abc"},
+        {"abcd", 3, "abc"},
+        {"ab\\x41c", 6, "ab\\x41"},
+        {"ab\\x41c", 5, "ab"},
+        {"ab\\x41c", 3, "ab"},
+        {"a\\\\b", 2, "a"},
+        {"a\\\\b", 3, "a\\\\"},
+        {"a\\\\x41", 4, "a\\\\x"},
+        {"a\\u0041b", 6, "a"},
+        {"a\\\"b", 2, "a"},
+        {"aé", 2, "a"},
+        {"a€b", 3, "a"},
         {"\\x41", 0, ""},
     };
     for (const Case& c : cases) {

@@ -2,14 +2,14 @@
 // The drain: lines reach their sinks whole, and no sick sink harms another.
 #include "logger/drain.h"
 
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "log/lane_log.h"
 #include "sys/clock.h"
@@ -58,21 +58,29 @@ class DrainTest : public testing::Test {
     }
 
     void open(SinkId id, sys::UniqueFd fd) {
-        ASSERT_TRUE(drain_->open_sink({.id = id, .kind = ipc::SinkKind::File, .path = "file"}, std::move(fd)));
+        ASSERT_TRUE(drain_->open_sink({.id = id, .kind = ipc::SinkKind::File, .path = "file"},
+                                      std::move(fd)));
     }
+
     /// Opens a new file as sink `id` and gives a descriptor to read it.
     sys::UniqueFd add_file(SinkId id) {
         sys::UniqueFd file = *sys::memfd("log", 0);
         open(id, *sys::duplicate(file.get()));
         return file;
     }
-    void access(std::string_view line, SinkId sink = kAccess) { log_.write_access(sink, line, Millis(0)); }
+
+    void access(std::string_view line, SinkId sink = kAccess) {
+        log_.write_access(sink, line, Millis(0));
+    }
+
     void turn() { static_cast<void>(drain_->turn(now_)); }
+
     std::size_t undrained() {
         shm::LaneReader reader(region_.access_lane(slot_));
         std::array<shm::Record, 64> batch;
         return reader.peek(batch);
     }
+
     /// Turns until `condition` holds; the writing threads need their time.
     template <class Condition>
     bool turn_until(Condition condition) {
@@ -147,7 +155,8 @@ TEST_F(DrainTest, TailWaitsForTheWriteAndFullDiskRecoversByItself) {
     turn();
     EXPECT_EQ(undrained(), 2U) << "nothing was written, so a new logger must find the lines";
     turn();
-    EXPECT_NE(contents(errors_.get()).find("write() to file failed (28: No space left on device)"), std::string::npos);
+    EXPECT_NE(contents(errors_.get()).find("write() to file failed (28: No space left on device)"),
+              std::string::npos);
 
     const sys::UniqueFd roomy = add_file(kAccess);
     now_ += Sink::kRetry;
@@ -231,7 +240,8 @@ TEST_F(DrainTest, FullLaneIsReported) {
 
     turn();
 
-    EXPECT_NE(contents(errors_.get()).find(" 6 log lines dropped (6 lane full, "), std::string::npos)
+    EXPECT_NE(contents(errors_.get()).find(" 6 log lines dropped (6 lane full, "),
+              std::string::npos)
         << contents(errors_.get());
 }
 
@@ -304,9 +314,8 @@ TEST_F(DrainTest, PipeWhoseReaderWentIsReplacedByReopen) {
     constexpr SinkId kPipe{2};
     open(kPipe, std::move(broken->write_end));
     access("kept", kPipe);
-    ASSERT_TRUE(turn_until([&] {
-        return contents(errors_.get()).find("(32: Broken pipe)") != std::string::npos;
-    }));
+    ASSERT_TRUE(turn_until(
+        [&] { return contents(errors_.get()).find("(32: Broken pipe)") != std::string::npos; }));
 
     auto whole = sys::pipe();
     ASSERT_TRUE(whole);
@@ -332,7 +341,8 @@ TEST_F(DrainTest, UnknownSinkIsCountedAndDoesNotBlockTheLane) {
 }
 
 TEST_F(DrainTest, NullSinkDiscardsWithoutCounting) {
-    ASSERT_TRUE(drain_->open_sink({.id = SinkId{3}, .kind = ipc::SinkKind::Null, .path = "off"}, {}));
+    ASSERT_TRUE(
+        drain_->open_sink({.id = SinkId{3}, .kind = ipc::SinkKind::Null, .path = "off"}, {}));
     access("gone", SinkId{3});
 
     turn();

@@ -2,15 +2,15 @@
 // The logger process, started as the master starts it.
 #include "logger/run.h"
 
-#include <gtest/gtest.h>
+#include <array>
+#include <memory>
 #include <poll.h>
 #include <signal.h>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <memory>
-#include <string>
+#include <gtest/gtest.h>
 
 #include "ipc/channel.h"
 #include "log/lane_log.h"
@@ -33,6 +33,7 @@ class LoggerProcess {
           log(region_, slot_, wakeup_.get()) {
         start();
     }
+
     ~LoggerProcess() {
         if (pid_ > 0) {
             ::kill(pid_, SIGKILL);
@@ -51,21 +52,28 @@ class LoggerProcess {
         }
         channel_ = std::make_unique<ipc::Channel>(std::move(ends.master), ipc::Sender::Logger);
     }
+
     void greet() {
         const std::array<int, 2> fds = {region_.fd(), wakeup_.get()};
         ASSERT_TRUE(channel_->send(ipc::LoggerHello{.slots = 2, .user_name = {}}, fds));
     }
+
     void give_sink() {
         const std::array<int, 1> fds = {file_.get()};
         ASSERT_TRUE(channel_->send(ipc::Sinks{{{SinkId{0}, ipc::SinkKind::File, "log"}}}, fds));
     }
+
     void write(std::string_view line) {
         log.write_access(SinkId{0}, line, Millis(0));
         log.flush_wakeups();
     }
+
     void say_exit() { ASSERT_TRUE(channel_->send(ipc::DrainAndExit{})); }
+
     void hang_up() { channel_.reset(); }
+
     void kill() { ::kill(pid_, SIGKILL); }
+
     /// Whether the next message is Drained.
     bool is_drained() {
         pollfd waiting{.fd = channel_->fd(), .events = POLLIN, .revents = 0};
@@ -75,16 +83,19 @@ class LoggerProcess {
         const auto got = channel_->receive();
         return got && got->received && std::holds_alternative<ipc::Drained>(got->received->message);
     }
+
     int wait() {
         int status = 0;
         ::waitpid(std::exchange(pid_, 0), &status, 0);
         return status;
     }
+
     [[nodiscard]] std::string written() const {
         std::array<char, 65536> page{};
         const auto got = sys::read_at(file_.get(), page, 0);
         return {page.data(), got ? got->size : 0};
     }
+
     /// Waits until the file has `text`.
     bool comes(std::string_view text) {
         const Millis limit = sys::monotonic_now() + Millis(10'000);
@@ -169,7 +180,8 @@ TEST(Logger, SuccessorOfAKilledLoggerGoesOn) {
 
     EXPECT_TRUE(logger.is_drained());
     EXPECT_EQ(logger.wait(), 0);
-    EXPECT_TRUE(logger.written() == "one\ntwo\n" || logger.written() == "one\none\ntwo\n") << logger.written();
+    EXPECT_TRUE(logger.written() == "one\ntwo\n" || logger.written() == "one\none\ntwo\n")
+        << logger.written();
 }
 
 TEST(Logger, ExitsWhereItIsNeverGreeted) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Counters and histograms.
-#include <gtest/gtest.h>
-
 #include <memory>
+
+#include <gtest/gtest.h>
 
 #include "metrics/counter.h"
 #include "metrics/histogram.h"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A worker that is killed while it logs leaves whole records only, and its slot's next owner goes on.
-#include <gtest/gtest.h>
+// A worker that is killed while it logs leaves whole records only, and its slot's next owner goes
+// on.
+#include <array>
+#include <cstring>
 #include <signal.h>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
-#include <string>
+#include <gtest/gtest.h>
 
 #include "shm/lane_reader.h"
 #include "shm/lane_writer.h"
@@ -48,7 +49,8 @@ TEST(Lane, WriterKilledAnywhereLeavesNoTornRecord) {
         if (child == 0) {
             write_for_ever(lane);
         }
-        // Kill at a point of the work, not of time: after a number of records that differs by round.
+        // Kill at a point of the work, not of time: after a number of records that differs by
+        // round.
         const std::size_t goal = seen + 1 + round * round % 701;
         while (seen < goal) {
             const std::size_t count = reader.peek(batch);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The lane: what is written comes out, whole and in order, whatever the writer does.
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "shm/lane_reader.h"
 #include "shm/lane_writer.h"
@@ -13,14 +13,19 @@
 namespace sluice::shm {
 namespace {
 
-constexpr RecordMeta kMeta{.type = RecordType::Access, .level = 3, .sink = SinkId{7}, .wall = Millis(42)};
+constexpr RecordMeta kMeta{
+    .type = RecordType::Access, .level = 3, .sink = SinkId{7}, .wall = Millis(42)};
 
 /// A lane in plain memory.
 struct LaneBox {
     explicit LaneBox(std::size_t capacity = 64 * 1024) : bytes(capacity / 8) {}
+
     Lane lane() {
-        return {.control = &control, .bytes = static_cast<char*>(static_cast<void*>(bytes.data())), .capacity = bytes.size() * 8};
+        return {.control = &control,
+                .bytes = static_cast<char*>(static_cast<void*>(bytes.data())),
+                .capacity = bytes.size() * 8};
     }
+
     LaneControl control;
     std::vector<std::uint64_t> bytes;
 };
@@ -156,7 +161,8 @@ TEST(Lane, NewReaderRepeatsWhatWasNotAdvanced) {
 }
 
 TEST(LaneReader, EmptiesLaneWhoseHeadIsAbsurd) {
-    for (const std::uint64_t head : {UINT64_MAX, std::uint64_t{1} << 40, std::uint64_t{3}, std::uint64_t{0} - 8}) {
+    for (const std::uint64_t head :
+         {UINT64_MAX, std::uint64_t{1} << 40, std::uint64_t{3}, std::uint64_t{0} - 8}) {
         LaneBox box;
         LaneReader reader(box.lane());
         box.control.head.store(head);
@@ -245,7 +251,8 @@ TEST(Lane, ProducerAndConsumerThreadsAgree) {
             std::uint64_t number = 0;
             std::memcpy(&number, body.data(), sizeof number);
             const std::string expected(body.size() - 8, static_cast<char>(number));
-            is_torn = is_torn || number != next || body.size() != 8 + next % 300 || body.substr(8) != expected;
+            is_torn = is_torn || number != next || body.size() != 8 + next % 300 ||
+                      body.substr(8) != expected;
             ++next;
         }
         reader.advance();

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The log's region: two mappings show the same lanes; foreign regions are refused.
-#include <gtest/gtest.h>
+#include "shm/shared_log.h"
 
 #include <array>
 #include <cstring>
 
+#include <gtest/gtest.h>
+
 #include "shm/lane_reader.h"
 #include "shm/lane_writer.h"
 #include "shm/region.h"
-#include "shm/shared_log.h"
 #include "sys/file.h"
 
 namespace sluice::shm {

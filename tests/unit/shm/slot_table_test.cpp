@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Slots have one owner at a time, also with two masters.
-#include <gtest/gtest.h>
+#include "shm/slot_table.h"
 
 #include <set>
 #include <thread>
 #include <vector>
 
-#include "shm/slot_table.h"
+#include <gtest/gtest.h>
 
 namespace sluice::shm {
 namespace {
