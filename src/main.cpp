@@ -1,1 +1,157 @@
-int main(){}
+// SPDX-License-Identifier: BSD-2-Clause
+// main: reads the command line and picks the role. It knows the process rooms and introduces them to
+// one another as Roles; they never include each other.
+// Runs in: the command line, master.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "conf/explain.h"
+#include "logger/run.h"
+#include "master/probe.h"
+#include "master/start.h"
+#include "registry/registry.h"
+#include "sys/fault.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "worker/run.h"
+
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view kDefaultPrefix = SLUICE_PREFIX;
+constexpr std::string_view kDefaultFile = "conf/sluice.conf";
+constexpr std::string_view kDefaultErrorLog = "logs/error.log";
+constexpr sluice::Millis kProbeLimit{5'000};
+
+struct Options {
+    std::string file;
+    std::string prefix;
+    std::string error_log;
+    std::string globals;
+    std::string order;
+    std::string explain;
+    std::string probe;
+    bool tests = false;
+    bool dumps = false;
+    bool is_quiet = false;
+    bool shows_version = false;
+    bool shows_build = false;
+};
+
+void add_options(CLI::App& app, Options& options) {
+    app.add_option("-c", options.file, "configuration file, below the prefix unless absolute")
+        ->type_name("FILE");
+    app.add_option("-p", options.prefix, "prefix: directory that relative paths start from")
+        ->type_name("DIR");
+    app.add_option("-e", options.error_log, "error log until error_log says otherwise")
+        ->type_name("FILE");
+    app.add_option("-g", options.globals, "directives before those of the configuration file")
+        ->type_name("TEXT");
+    app.add_flag("-t", options.tests, "test the configuration and exit");
+    app.add_flag("-T", options.dumps, "test the configuration, print it and exit");
+    app.add_flag("-q", options.is_quiet, "print errors only while testing");
+    app.add_option("-s", options.order, "send an order to the running master")
+        ->type_name("reload|quit|stop|reopen|upgrade");
+    app.add_flag("-v", options.shows_version, "print the version and exit");
+    app.add_flag("-V", options.shows_build, "print version and build and exit");
+    app.add_option("--explain", options.explain, "explain a directive and exit")
+        ->type_name("NAME");
+    app.add_option("--probe", options.probe, "get a URL; exit 0 where the answer is 2xx or 3xx")
+        ->type_name("URL");
+}
+
+void print(int fd, const std::string& text) {
+    // Nowhere is left to report a failure to write to a standard descriptor.
+    static_cast<void>(sluice::sys::write_all(fd, text));
+}
+
+std::string joined(const std::string& directory, std::string_view path) {
+    return path.starts_with('/') ? std::string(path) : directory + std::string(path);
+}
+
+/// Absolute places, as nginx finds them: -p below the current directory, the rest below -p.
+sluice::master::Places places_for(const Options& options) {
+    std::string prefix = options.prefix.empty() ? std::string(kDefaultPrefix) : options.prefix;
+    if (!prefix.starts_with('/')) {
+        prefix = sluice::sys::current_directory().value_or("") + "/" + prefix;
+    }
+    if (!prefix.ends_with('/')) {
+        prefix += '/';
+    }
+    const std::string file = options.file.empty() ? std::string(kDefaultFile) : options.file;
+    const std::string log =
+        options.error_log.empty() ? std::string(kDefaultErrorLog) : options.error_log;
+    return {.prefix = prefix,
+            .main_file = joined(prefix, file),
+            .error_log = log == "stderr" ? log : joined(prefix, log)};
+}
+
+int explain(const std::string& name) {
+    const sluice::conf::Explanation found =
+        sluice::conf::explain(sluice::registry::modules(), name);
+    print(found.is_known ? 1 : 2, found.text + "\n");
+    return found.is_known ? 0 : 1;
+}
+
+int act(const Options& options, int argc, char** argv) {
+    if (options.shows_version || options.shows_build) {
+        print(2, "sluice version: sluice/" SLUICE_VERSION "\n");
+        if (options.shows_build) {
+            print(2, "built by " __VERSION__ "\nprefix: " SLUICE_PREFIX "\n");
+        }
+        return 0;
+    }
+    if (!options.explain.empty()) {
+        return explain(options.explain);
+    }
+    if (!options.probe.empty()) {
+        return sluice::master::probe(options.probe, kProbeLimit);
+    }
+    const sluice::master::Start start{
+        .arguments = std::vector<std::string>(argv, argv + argc),
+        .places = places_for(options),
+        .version = SLUICE_VERSION ""sv,
+        .globals = options.globals,
+        .is_quiet = options.is_quiet,
+        .roles = {.worker = sluice::worker::run, .logger = sluice::logger::run},
+        .modules = sluice::registry::modules(),
+        .features = sluice::registry::features()};
+    if (!options.order.empty()) {
+        return sluice::master::send_order(start, options.order);
+    }
+    if (options.tests || options.dumps) {
+        return sluice::master::test(start, options.dumps);
+    }
+    return sluice::master::run(start);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // Before anything opens a descriptor that could land on 0, 1 or 2, and before any signal could
+    // find a default disposition.
+    if (!sluice::sys::block_all_signals() || !sluice::sys::fill_standard_fds()) {
+        return 1;
+    }
+    sluice::sys::read_faults();
+    CLI::App app("sluice, a web server");
+    app.name("sluice");
+    app.set_help_flag("-h,-?,--help", "print this help and exit");
+    Options options;
+    try {
+        add_options(app, options);
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error);
+    } catch (const std::exception& error) {
+        print(2, std::string("sluice: ") + error.what() + "\n");
+        return 1;
+    }
+    // The arguments are copied by act() before the title overwrites them.
+    sluice::sys::keep_argv(argc, argv);
+    return act(options, argc, argv);
+}

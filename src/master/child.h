@@ -50,6 +50,8 @@ struct Child : event::Pollable {
     bool is_ready = false;        ///< has compiled its first generation
     bool is_retiring = false;     ///< was told to go; not replaced when it dies
     bool is_candidate = false;    ///< started for a replace reload that is not decided
+    bool is_replaced = false;     ///< a replace reload was decided without it; retires next
+    bool has_committed = false;   ///< serves its first generation
     bool is_killed = false;       ///< by us: its death is no news
     bool has_drained = false;     ///< logger: every lane was empty
     bool watches_output = false;

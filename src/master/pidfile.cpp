@@ -9,6 +9,7 @@
 
 #include "base/ascii.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 namespace sluice::master {
 
@@ -30,6 +31,13 @@ Result<> PidFile::write(pid_t pid) {
     }
     is_old_ = false;
     return {};
+}
+
+Result<> PidFile::check() const {
+    const std::string temporary = path_ + "." + std::to_string(sys::own_pid()) + ".tmp";
+    static_cast<void>(sys::unlink(temporary.c_str()));
+    TRY(sys::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644));
+    return sys::unlink(temporary.c_str());
 }
 
 void PidFile::remove(pid_t pid) {

@@ -21,6 +21,8 @@ class PidFile {
     /// Writes `pid`. An older file is replaced, whether its process lives or not: whoever holds the
     /// listening sockets is the running server, and we have just bound them.
     [[nodiscard]] Result<> write(pid_t pid);
+    /// Whether write() would find a place; leaves nothing behind.
+    [[nodiscard]] Result<> check() const;
     /// Removes the file if it still names `pid`; another master may own the path by now.
     void remove(pid_t pid);
     /// Moves our file to `<path>.oldbin` and back.

@@ -58,7 +58,7 @@ void Reload::run_once() {
     }
     mode_ = *mode;
     enter(State::Opening);
-    if (const auto opened = port_.open(); !opened) {
+    if (const auto opened = port_.open_resources(); !opened) {
         return refuse(opened.error());
     }
     enter(State::Canary);

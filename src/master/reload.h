@@ -47,7 +47,7 @@ class ReloadPort {
     /// Reads and compiles the configuration as the candidate `number`.
     virtual Outcome<ReloadMode> read(GenerationNumber number) = 0;
     /// Opens listeners and logs that only the candidate needs.
-    virtual Outcome<void> open() = 0;
+    virtual Outcome<void> open_resources() = 0;
     virtual Outcome<ChildId> start_canary() = 0;
     /// In place: asks every serving worker to prepare; gives them.
     virtual std::set<ChildId> prepare_workers() = 0;
@@ -60,7 +60,7 @@ class ReloadPort {
     /// Kills a child; a worker is started again on the current generation.
     virtual void kill(ChildId child) = 0;
     /// Drops the candidate: aborts it in workers that were asked, kills new workers, closes what
-    /// open() opened.
+    /// open_resources() opened.
     virtual void roll_back() = 0;
     /// After Commit: retires replaced and surplus workers, starts missing ones, closes listeners.
     virtual void retire_old() = 0;

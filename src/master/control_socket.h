@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ControlSocket: the private Unix socket beside the pid file over which `-s reload` asks and waits
+// for the outcome. A request is the line "reload\n"; the answer is "ok <generation>\n", or "error\n"
+// and the text, up to the end of the stream.
+// Runs in: master; ask() in the command line.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "event/loop.h"
+#include "sys/unique_fd.h"
+
+namespace sluice::master {
+
+/// Path of the control socket that belongs to a pid file.
+[[nodiscard]] std::string control_path(const std::string& pid_path);
+
+class ControlSocket {
+  public:
+    /// Called for each request to reload; gives the number of the run that will answer it, or
+    /// nothing where this master takes no orders now. The run must not begin inside the call: its
+    /// answer could not be matched yet.
+    using OnReload = std::optional<std::uint64_t> (*)(void* owner);
+    /// Clients at a time; more are refused.
+    static constexpr std::size_t kMaxClients = 64;
+    static constexpr Millis kClientLimit{60'000};
+
+    ControlSocket(event::Loop& loop, OnReload on_reload, void* owner)
+        : loop_(loop), on_reload_(on_reload), owner_(owner) {}
+    ~ControlSocket() { close(); }
+    ControlSocket(const ControlSocket&) = delete;
+    ControlSocket& operator=(const ControlSocket&) = delete;
+
+    /// Listens at `path`, mode 0600. A file that is there is replaced: the pid file beside it is
+    /// ours by now.
+    [[nodiscard]] Result<> open(const std::string& path);
+    /// Moves the socket's file; clients that connect by the new name still reach us.
+    [[nodiscard]] Result<> move_to(const std::string& path);
+    /// Stops listening and removes the file if it is ours.
+    void close();
+
+    /// Answers everybody who waits for `run`.
+    void answer(std::uint64_t run, const std::string& text);
+
+  private:
+    struct Client : event::Pollable, event::Timer {
+        ControlSocket* owner = nullptr;
+        sys::UniqueFd socket;
+        std::string request;
+        std::optional<std::uint64_t> run;
+        std::string reply;
+        bool has_reply = false;
+    };
+    struct Listener : event::Pollable {
+        ControlSocket* owner = nullptr;
+    };
+
+    void accept_all();
+    void serve(Client& client, std::uint32_t events);
+    void read_request(Client& client);
+    void write_reply(Client& client);
+    void drop(Client& client);
+
+    event::Loop& loop_;
+    OnReload on_reload_;
+    void* owner_;
+    std::string path_;
+    sys::UniqueFd socket_;
+    Listener listener_;
+    std::list<std::unique_ptr<Client>> clients_;
+};
+
+/// Sends `request` to the socket at `path` and waits for the whole answer.
+/// Fails: where nobody answers there. Blocks: up to `limit`.
+[[nodiscard]] Result<std::string> ask(const std::string& path,
+                                      const std::string& request,
+                                      Millis limit);
+
+}  // namespace sluice::master

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Master: the one process that owns everything and serves nobody. It joins the parts: configuration,
+// sockets, logs, children, the reload transaction, signals, upgrade. The decisions of each part are
+// in that part's file; here is who calls whom.
+// Runs in: master; one loop, never a thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/process_conf.h"
+#include "event/loop.h"
+#include "event/signals.h"
+#include "ipc/commands.h"
+#include "log/journal.h"
+#include "log/lane_log.h"
+#include "master/backoff.h"
+#include "master/candidate.h"
+#include "master/control_socket.h"
+#include "master/custody.h"
+#include "master/pidfile.h"
+#include "master/reload.h"
+#include "master/sinks.h"
+#include "master/start.h"
+#include "master/supervisor.h"
+#include "master/upgrade.h"
+#include "shm/shared_log.h"
+
+namespace sluice::master {
+
+/// What the whole server is doing.
+enum class Phase : std::uint8_t {
+    Starting,  ///< until every first worker serves
+    Serving,
+    Quitting,  ///< QUIT: workers finish their connections
+    Stopping,  ///< TERM, INT: workers exit at once
+    Draining,  ///< no worker is left; the logger writes what it has
+    Ended,
+};
+
+class Master final : private SupervisorOwner, private ReloadPort {
+  public:
+    /// `first` was read before the process went to the background.
+    Master(const Start& start, Ids& ids, Configuration first, Inheritance inheritance);
+    ~Master() override;
+    Master(const Master&) = delete;
+    Master& operator=(const Master&) = delete;
+
+    /// Opens everything and starts the children.
+    /// Fails: a line for each thing that could not be had, fit for a person.
+    [[nodiscard]] std::expected<void, std::vector<std::string>> open();
+    /// Serves until it is told to end. Gives the exit code.
+    /// `on_serving(context)` is called once, when the first workers serve.
+    [[nodiscard]] int serve(void (*on_serving)(void*), void* context);
+
+  private:
+    struct Timer : event::Timer {
+        Master* master = nullptr;
+    };
+    struct Respawn : event::Timer {
+        Master* master = nullptr;
+        Backoff backoff;
+    };
+    struct Task : event::Posted {
+        Master* master = nullptr;
+    };
+    struct Turn : event::TurnHook {
+        Master* master = nullptr;
+    };
+
+    // ---- master.cpp: start and end ----
+    [[nodiscard]] Result<> open_machinery();
+    [[nodiscard]] Result<> open_log_region();
+    void bind_timers();
+    void go_to_serving_when_ready();
+    void go_to_serving();
+    void on_limit();
+    void leave_when_idle();
+    void drain_logger();
+    void end(int code);
+    void complain(const std::string& text) const;
+    [[nodiscard]] const conf::ProcessConf& settings() const;
+
+    // ---- children.cpp: policy of births and deaths ----
+    void on_message(Child& child, const ipc::Message& message) override;
+    void on_death(Child& child, const sys::Death& death) override;
+    void on_stranger_death(const sys::Death& death) override;
+    void on_refused(Child& child, const ipc::Refused& refusal);
+    void on_worker_death(const Child& worker);
+    void on_logger_death(const Child& logger);
+    void start_logger();
+    Result<Child*> start_child(ChildKind kind, const Configuration& configuration,
+                               std::uint32_t index);
+    void start_serving_worker(std::uint32_t index);
+    void commit_worker(Child& worker, GenerationNumber generation);
+    void send_grants(Child& worker, const std::vector<Grant>& grants, bool applies_now);
+    [[nodiscard]] ipc::Hello hello_for(const Child& child, const Configuration& configuration) const;
+    void ensure_workers();
+    void retire(Child& worker);
+    void rebalance_groups();
+    [[nodiscard]] static bool is_serving(const Child& worker);
+    [[nodiscard]] std::vector<ChildId> serving_workers();
+    [[nodiscard]] Respawn& respawn_of(std::uint32_t index);
+
+    // ---- reloading.cpp: the transaction's hands ----
+    Outcome<ReloadMode> read(GenerationNumber number) override;
+    Outcome<void> open_resources() override;
+    Outcome<ChildId> start_canary() override;
+    std::set<ChildId> prepare_workers() override;
+    void prepare_worker(ChildId worker) override;
+    Outcome<std::set<ChildId>> start_new_workers() override;
+    void commit(const std::set<ChildId>& workers) override;
+    void kill(ChildId child) override;
+    void roll_back() override;
+    void retire_old() override;
+    void arm(Millis delay) override;
+    void disarm() override;
+    void report(const ReloadOutcome& outcome) override;
+    void close_leaving_listeners();
+    std::optional<std::uint64_t> reload_for_client();
+
+    // ---- orders.cpp: signals ----
+    void obey(const sys::SignalInfo& signal);
+    void hang_up();
+    void reload();
+    void reopen_logs();
+    void upgrade();
+    void end_upgrade();
+    void retire_workers();
+    void quit();
+    void stop();
+    void begin_end(Phase phase);
+    void kill_all();
+
+    const Start& start_;
+    Ids& ids_;
+    Configuration current_;
+    std::optional<Configuration> candidate_;
+    Inheritance inheritance_;
+    Phase phase_ = Phase::Starting;
+    int exit_code_ = 0;
+    void (*on_serving_)(void*) = nullptr;
+    void* on_serving_context_ = nullptr;
+
+    log::Journal* journal_;
+    std::unique_ptr<event::Loop> loop_;
+    std::optional<event::Signals> signals_;
+    std::optional<shm::SharedLog> region_;
+    std::optional<SlotId> own_slot_;
+    sys::UniqueFd logger_wakeup_;
+    std::optional<log::LaneLog> lanes_;
+    Sinks sinks_;
+    Custody custody_;
+    PidFile pid_file_;
+    std::optional<Supervisor> supervisor_;
+    std::optional<ControlSocket> control_;
+    Reload reload_;
+
+    bool has_workers_ = true;    ///< false after WINCH
+    bool wants_reload_ = false;  ///< HUP came while starting
+    std::optional<pid_t> heir_;  ///< the program that an upgrade started
+    std::vector<std::unique_ptr<Respawn>> respawns_;  ///< by worker index
+    Respawn logger_respawn_;
+    Timer reload_timer_;
+    Timer leaving_timer_;
+    Timer limit_;  ///< of Starting, Stopping and Draining
+    Task reload_task_;
+    Turn turn_;
+};
+
+}  // namespace sluice::master

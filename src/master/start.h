@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Start: what the command line decided; and the entries of this room.
+// Runs in: master, the command line.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/module.h"
+#include "master/child.h"
+#include "master/live_facts.h"
+
+namespace sluice::master {
+
+struct Start {
+    std::vector<std::string> arguments;  ///< argv, for an upgrade
+    Places places;
+    std::string_view version;
+    std::string globals;  ///< -g
+    bool is_quiet = false;  ///< -q
+    Roles roles;
+    std::span<const conf::Module* const> modules;
+    const void* features = nullptr;  ///< conf::CompileOptions::features
+};
+
+/// Runs the server. Gives the exit code.
+/// Blocks: for the server's life; with `daemon on` until the server is ready or has failed.
+[[nodiscard]] int run(const Start& start);
+
+/// -t, and -T with `dumps`: checks the configuration and that its files can be opened.
+[[nodiscard]] int test(const Start& start, bool dumps);
+
+/// -s: sends an order to the running master; `reload` waits for the outcome.
+[[nodiscard]] int send_order(const Start& start, std::string_view word);
+
+}  // namespace sluice::master
