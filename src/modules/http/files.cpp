@@ -3,11 +3,14 @@
 // Runs in: any (settings), worker (look_up).
 #include "modules/http/files.h"
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/bug.h"
 #include "event/loop.h"
+#include "log/rate_limit.h"
 #include "modules/http/features.h"
 #include "proto/http/core_conf.h"
 
@@ -103,6 +106,7 @@ struct WorkerFiles {
     event::Loop& loop;
     OpenFileCache cache;
     ExpireTimer timer;
+    log::RateLimit trouble{Millis{1'000}};
 
     explicit WorkerFiles(event::Loop& the_loop) : loop(the_loop) {
         timer.files = this;
@@ -181,6 +185,10 @@ int status_of(int error) {
         default:
             return 500;
     }
+}
+
+bool may_log_trouble() {
+    return worker_files->trouble.ask(worker_files->loop.now()).has_value();
 }
 
 bool climbs(std::string_view path) {

@@ -27,6 +27,10 @@ namespace sluice::modules {
 /// The status that answers a file which cannot be opened: 404, 403 or 500.
 [[nodiscard]] int status_of(int error);
 
+/// Whether trouble of our own with files (EMFILE, EIO) may be logged now: once a second at most,
+/// because requests repeat it.
+[[nodiscard]] bool may_log_trouble();
+
 /// Whether any segment of `path` is "..": such a path could leave its root.
 [[nodiscard]] bool climbs(std::string_view path);
 

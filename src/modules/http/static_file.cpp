@@ -73,9 +73,11 @@ Verdict refuse_listing(Exchange& exchange) {
 
 Verdict refuse_file(Exchange& exchange, std::string_view path, int error) {
     const int status = status_of(error);
-    const bool is_logged = status != 404 || *exchange.location->core->log_not_found;
-    // A client chooses the path: only what the client cannot cause is graver than info.
-    const log::Level level = status == 500 ? log::Level::Crit : log::Level::Info;
+    // A client chooses the path: only trouble of our own is graver than info, and then rare.
+    const bool is_ours = status == 500;
+    const bool is_logged = is_ours ? may_log_trouble()
+                                   : status != 404 || *exchange.location->core->log_not_found;
+    const log::Level level = is_ours ? log::Level::Crit : log::Level::Info;
     if (is_logged && log::is_on(level)) {
         log::write(level, "open() \"{}\" failed ({}: {})", log::Escaped{path}, error,
                    log::error_text(error));
