@@ -73,7 +73,9 @@ class Arena {
         if (at == nullptr) {
             return {};
         }
-        std::memcpy(at, text.data(), text.size());
+        if (!text.empty()) {  // memcpy must not be given a null pointer, even for nothing
+            std::memcpy(at, text.data(), text.size());
+        }
         at[text.size()] = '\0';
         return {at, text.size()};
     }

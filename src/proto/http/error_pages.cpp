@@ -3,9 +3,9 @@
 // Runs in: worker.
 #include "proto/http/error_pages.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/version.h"
 #include "proto/http/core_conf.h"
@@ -143,8 +143,7 @@ void use_builtin_page(Exchange& exchange, int status) {
     }
     char* at = page;
     for (const std::string_view part : parts) {
-        std::memcpy(at, part.data(), part.size());
-        at += part.size();
+        at = std::copy(part.begin(), part.end(), at);
     }
     reply.content_type = "text/html";
     reply.memory_body = {page, size};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From uris to file names: root, alias, types.
 // Runs in: worker.
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
@@ -24,10 +24,7 @@ std::string_view concatenated(Arena& arena, std::span<const std::string_view> pa
     }
     char* at = out;
     for (const std::string_view part : parts) {
-        if (!part.empty()) {
-            std::memcpy(at, part.data(), part.size());
-        }
-        at += part.size();
+        at = std::copy(part.begin(), part.end(), at);
     }
     *at = '\0';
     return {out, size};

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/ascii.h"
 #include "proto/http/exchange.h"
@@ -46,9 +46,10 @@ Value joined(Arena& arena, std::string_view first, std::string_view glue, std::s
     if (out == nullptr) {
         return Value::none();
     }
-    std::memcpy(out, first.data(), first.size());
-    std::memcpy(out + first.size(), glue.data(), glue.size());
-    std::memcpy(out + first.size() + glue.size(), second.data(), second.size());
+    char* at = out;
+    for (const std::string_view part : {first, glue, second}) {
+        at = std::copy(part.begin(), part.end(), at);
+    }
     return {{out, size}};
 }
 

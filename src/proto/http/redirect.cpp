@@ -3,9 +3,9 @@
 // Runs in: worker.
 #include "proto/http/redirect.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <string>
 
 #include "proto/http/core_conf.h"
@@ -55,8 +55,7 @@ std::string_view absolute_location(Exchange& exchange, std::string_view location
     }
     char* at = url;
     for (const std::string_view part : parts) {
-        std::memcpy(at, part.data(), part.size());
-        at += part.size();
+        at = std::copy(part.begin(), part.end(), at);
     }
     return {url, size};
 }

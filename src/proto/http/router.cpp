@@ -193,7 +193,7 @@ bool ServerNamesBuilder::add(std::string_view name,
 const ServerNames* ServerNamesBuilder::build(Arena& arena) const {
     ServerNames* const names = arena.make<ServerNames>();
     std::vector<ServerNames::Named> prefixes = prefixes_;
-    std::stable_sort(prefixes.begin(), prefixes.end(), [](const auto& a, const auto& b) {
+    std::sort(prefixes.begin(), prefixes.end(), [](const auto& a, const auto& b) {
         return a.name.size() > b.name.size();
     });
     if (names == nullptr || !build_hash(exact_, arena, names->exact) ||

@@ -23,8 +23,10 @@ class Outbox {
     /// `count` bytes were written at at().
     void advance(std::size_t count) { end_ += count; }
     void append(std::string_view bytes) {
-        std::memcpy(at(), bytes.data(), bytes.size());
-        advance(bytes.size());
+        if (!bytes.empty()) {
+            std::memcpy(at(), bytes.data(), bytes.size());
+            advance(bytes.size());
+        }
     }
 
     /// What was appended since the last take(); it stays where it is until clear().
