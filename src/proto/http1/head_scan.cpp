@@ -110,6 +110,9 @@ HeadScan::Outcome HeadScan::take_line(std::string_view bytes,
     const std::uint32_t begin = line_begin_;
     const std::size_t end = without_cr(bytes, begin, lf);
     const bool is_first = stage_ == Stage::RequestLine;
+    if (is_first && end > begin && !is_token_byte(bytes[begin])) {
+        return refuse(HeadFault::Malformed);  // before the length, as wait_for_more() judges
+    }
     if (lf + 1 - begin > limits.line) {
         return refuse(is_first ? HeadFault::LineTooLong : HeadFault::HeadersTooLarge);
     }
@@ -148,8 +151,8 @@ HeadScan::Outcome HeadScan::take_line(std::string_view bytes,
 HeadScan::Outcome HeadScan::wait_for_more(std::string_view bytes, const HeadLimits& limits) {
     const bool is_first = stage_ == Stage::RequestLine;
     if (is_first && line_begin_ < bytes.size()) {
-        const char first = bytes[line_begin_];
-        if (!is_token_byte(first) && first != '\r') {
+        const bool may_be_empty = bytes.substr(line_begin_) == "\r";
+        if (!is_token_byte(bytes[line_begin_]) && !may_be_empty) {
             return refuse(HeadFault::Malformed);
         }
     }

@@ -207,6 +207,8 @@ TEST(Parser, KeepsALineOfExactlyTheBufferSize) {
     EXPECT_EQ(parse_everyhow(line_of(64), limits).status, 0);
     EXPECT_EQ(parse_everyhow(line_of(65), limits).status, 414);
     EXPECT_EQ(parse(std::string(64, 'a'), {}, limits).status, 414);
+    EXPECT_EQ(parse_everyhow(" " + std::string(80, 'a') + "\n", limits).status, 400);
+    EXPECT_EQ(parse_everyhow("\r" + std::string(80, 'a') + "\n", limits).status, 400);
 }
 
 TEST(Parser, RefusesTooLongAndTooManyFields) {
