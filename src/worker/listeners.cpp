@@ -16,6 +16,7 @@ constexpr unsigned kMultiAcceptBudget = 64;
 void Listeners::grant(const ipc::ListenerGrant& grant, sys::UniqueFd socket) {
     Held& held = held_[Key{grant.id, grant.member}];
     held.running.reset();
+    held.is_leaving = false;
     held.waiting = std::move(socket);
     held.is_exclusive = grant.is_exclusive;
 }
@@ -23,8 +24,9 @@ void Listeners::grant(const ipc::ListenerGrant& grant, sys::UniqueFd socket) {
 bool Listeners::adopt(const conf::Generation& generation, bool is_multi_accept) {
     bool some_leave = false;
     for (auto& [key, held] : held_) {
-        if (generation.find_listen(key.first) == nullptr) {
-            some_leave = true;
+        held.is_leaving = generation.find_listen(key.first) == nullptr;
+        some_leave = some_leave || held.is_leaving;
+        if (held.is_leaving) {
             continue;
         }
         if (held.running != nullptr) {
@@ -38,6 +40,10 @@ bool Listeners::adopt(const conf::Generation& generation, bool is_multi_accept) 
                                                        options, callbacks_);
     }
     return some_leave;
+}
+
+void Listeners::close_leaving() {
+    std::erase_if(held_, [](const auto& entry) { return entry.second.is_leaving; });
 }
 
 void Listeners::keep_only(const conf::Generation& generation) {

@@ -27,9 +27,11 @@ class Listeners {
     /// Keeps a socket; one that was held under the same id and member is replaced.
     void grant(const ipc::ListenerGrant& grant, sys::UniqueFd socket);
     /// Accepts on every held socket that `generation` names. Those that it does not name go on
-    /// accepting, so that what waits in their queues is served, until keep_only() closes them.
+    /// accepting, so that what waits in their queues is served, until close_leaving().
     /// `is_multi_accept`: take several connections per event. True where some are leaving.
     bool adopt(const conf::Generation& generation, bool is_multi_accept);
+    /// Closes those that the last adopt() did not find named.
+    void close_leaving();
     /// Closes the held sockets that `generation` does not name; starts nothing.
     void keep_only(const conf::Generation& generation);
     /// Closes one socket of a reuseport group.
@@ -44,6 +46,7 @@ class Listeners {
         sys::UniqueFd waiting;                   ///< not accepted on yet
         std::unique_ptr<net::Acceptor> running;  ///< owns the socket once it is
         bool is_exclusive = true;
+        bool is_leaving = false;
     };
 
     event::Loop& loop_;

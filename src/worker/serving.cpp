@@ -34,6 +34,7 @@ void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerI
         return;
     }
     if (shed_idle(kShedBatch) == 0) {
+        is_full_ = true;
         gate_.shut(net::ShutReason::Connections);
         if (connection_warnings_.ask(loop_->now())) {
             log::write(log::Level::Warn, "{} worker_connections are not enough, accepting pauses",

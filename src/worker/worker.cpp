@@ -111,7 +111,7 @@ void Worker::read_channel() {
             loop_->forget(channel_pollable_);
             channel_.close();
             if (state_ == State::Serving) {
-                log::write(log::Level::Alert, "the master has gone, retiring");
+                log::write(log::Level::Crit, "the master has gone, retiring");
                 return retire(Millis(0));
             }
             return state_ == State::Retiring ? void() : end(1);
@@ -300,9 +300,7 @@ void Worker::take_listeners(const ipc::Listeners& listeners, std::vector<sys::Un
 }
 
 void Worker::close_leaving() {
-    if (context_->current) {
-        listeners_.keep_only(*context_->current);
-    }
+    listeners_.close_leaving();
     leaving_.reset();
 }
 
@@ -332,6 +330,10 @@ void Worker::at_turn_end() {
         log::write(log::Level::Notice, "exiting");
         end(0);
     }
+    if (is_full_ && connections() < connection_limit_) {
+        is_full_ = false;
+        gate_.open(net::ShutReason::Connections);
+    }
     if (lanes_) {
         lanes_->flush_wakeups();
     }
@@ -344,10 +346,9 @@ void Worker::on_signal(const sys::SignalInfo& signal) {
             log::write(log::Level::Notice, "signal {} received, exiting", signal.number);
             return end(0);
         case SIGQUIT:
-        case SIGWINCH:
             return retire(Millis(0));
         default:
-            return;  // everything else is the master's business
+            return;  // the master's business; and a terminal sends WINCH to all of its programs
     }
 }
 

@@ -113,6 +113,7 @@ class Worker {
     log::RateLimit connection_warnings_{Millis(60'000)};
     std::size_t connection_limit_ = 512;
     bool is_multi_accept_ = false;
+    bool is_full_ = false;  ///< worker_connections is reached and nothing was idle
 };
 
 }  // namespace sluice::worker
