@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "conf/context.h"
+#include "conf/row.h"
 
 namespace sluice::conf {
 
@@ -18,7 +19,7 @@ struct AcceptedRow {
     ContextMask contexts = 0;
     std::string_view why;    ///< what sluice does instead
     bool is_silent = false;  ///< tuning of nginx's inner tables: not worth a warning
-    bool has_block = false;
+    Arity arity{1, 1};
 };
 
 [[nodiscard]] std::span<const AcceptedRow> accepted_directives();

@@ -32,27 +32,29 @@ Level& Build::open_level(Context context, const Directive& block) {
 }
 
 ListenSpec& Build::declare_listen(std::string_view key) {
-    for (const std::unique_ptr<ListenSpec>& known : generation_.listen_storage_) {
-        if (known->key == key) {
-            return *known;
-        }
+    const auto known = generation_.listens_by_key_.find(key);
+    if (known != generation_.listens_by_key_.end()) {
+        return *known->second;
     }
     auto spec = std::make_unique<ListenSpec>();
     spec->key = arena().copy(key);
     spec->id = facts_.listener_id(key);
     generation_.listens_.push_back(spec.get());
+    generation_.listens_by_key_.emplace(spec->key, spec.get());
+    generation_.listens_by_id_.emplace(spec->id, spec.get());
     generation_.listen_storage_.push_back(std::move(spec));
     return *generation_.listen_storage_.back();
 }
 
 SinkId Build::declare_sink(std::string_view target, Position at) {
-    for (const SinkSpec& known : generation_.sinks_) {
-        if (known.target == target) {
-            return known.id;
-        }
+    const auto known = generation_.sinks_by_target_.find(target);
+    if (known != generation_.sinks_by_target_.end()) {
+        return known->second;
     }
     const SinkId id = facts_.sink_id(target);
-    generation_.sinks_.push_back({id, arena().copy(target), at});
+    const std::string_view kept = arena().copy(target);
+    generation_.sinks_.push_back({id, kept, at});
+    generation_.sinks_by_target_.emplace(kept, id);
     return id;
 }
 

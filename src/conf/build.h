@@ -66,10 +66,11 @@ class Build {
     /// `invalid value "x" in "name" directive`, with the expectation.
     bool invalid(const Directive& directive, const Argument& value, std::string expectation);
 
+    /// Warns once a run that the directive has no effect.
+    void note_accepted(const Directive& directive, const AcceptedRow& row);
+
   private:
     friend class Compiler;
-
-    void note_accepted(const Directive& directive, const AcceptedRow& row);
 
     struct FrozenCall {
         Frozen call;

@@ -122,7 +122,12 @@ std::optional<Account> as_account(const Answer* answer) {
     if (answer == nullptr || answer->code != 0 || answer->values.size() != 2) {
         return std::nullopt;
     }
-    return Account{as_number(answer->values[0]), as_number(answer->values[1])};
+    const std::optional<std::uint64_t> uid = parse_decimal(answer->values[0]);
+    const std::optional<std::uint64_t> gid = parse_decimal(answer->values[1]);
+    if (!uid || !gid || *uid > UINT32_MAX || *gid > UINT32_MAX) {
+        return std::nullopt;  // never uid 0 by a misreading
+    }
+    return Account{static_cast<std::uint32_t>(*uid), static_cast<std::uint32_t>(*gid)};
 }
 
 Answer list_answer(const Result<std::vector<std::string>>& live) {

@@ -71,9 +71,12 @@ bool refuse_unknown(Build& build, const Directive& directive) {
         return build.error(directive, "unknown directive \"" + name +
                                           "\": it is one of nginx's that this version does not have");
     }
-    std::string_view nearest = nearest_name(directive.name, known_names(level, true));
-    if (nearest.empty()) {
-        nearest = nearest_name(directive.name, known_names(level, false));
+    std::string_view nearest;
+    if (!build.diagnostics().is_full()) {  // a file of garbage must not cost a search per word
+        nearest = nearest_name(directive.name, known_names(level, true));
+        if (nearest.empty()) {
+            nearest = nearest_name(directive.name, known_names(level, false));
+        }
     }
     return build.diagnostics().add({.at = directive.at,
                                     .message = "unknown directive \"" + name + "\"",
@@ -87,22 +90,60 @@ bool refuse_here(Build& build, const Directive& directive, ContextMask allowed) 
                        "it in: " + context_names(allowed));
 }
 
-bool check_shape(Build& build, const Directive& directive, const Row& row) {
+/// Too many arguments of which the surplus stands on another line: most likely a `;` is missing.
+std::string missing_semicolon(const Directive& directive, const Arity& arity) {
+    const std::size_t count = directive.args.size();
+    if (arity.most == kNoLimit || count <= arity.most) {
+        return {};
+    }
+    const Position last = arity.most == 0 ? directive.at : directive.args[arity.most - 1U].at;
+    if (directive.args[arity.most].at.line == last.line) {
+        return {};
+    }
+    return "; is the \";\" missing on line " + std::to_string(last.line) + "?";
+}
+
+bool check_shape(Build& build, const Directive& directive, const Arity& arity) {
     const std::string name(directive.name);
-    if (row.arity.has_block && !directive.has_block) {
+    if (arity.has_block && !directive.has_block) {
         return build.error(directive, "directive \"" + name + "\" has no opening \"{\"",
                            "a block: " + name + " … { … }");
     }
-    if (!row.arity.has_block && directive.has_block) {
+    if (!arity.has_block && directive.has_block) {
         return build.error(directive, "directive \"" + name + "\" is not terminated by \";\"",
                            "\";\" instead of \"{\": it has no block");
     }
     const std::size_t count = directive.args.size();
-    if (count < row.arity.least || (row.arity.most != kNoLimit && count > row.arity.most)) {
+    if (count < arity.least || (arity.most != kNoLimit && count > arity.most)) {
         return build.error(directive, "invalid number of arguments in \"" + name + "\" directive",
-                           count_text(row.arity) + ", not " + std::to_string(count));
+                           count_text(arity) + ", not " + std::to_string(count) +
+                               missing_semicolon(directive, arity));
     }
     return true;
+}
+
+/// A directive that no row here fits.
+bool read_rowless(Build& build, const Directive& directive, ContextMask elsewhere) {
+    if (elsewhere != 0) {
+        return refuse_here(build, directive, elsewhere);
+    }
+    const AcceptedRow* const accepted = find_accepted(directive.name);
+    if (accepted == nullptr) {
+        return refuse_unknown(build, directive);
+    }
+    if ((accepted->contexts & build.level().context) == 0) {
+        return refuse_here(build, directive, accepted->contexts);
+    }
+    if (!check_shape(build, directive, accepted->arity)) {
+        return false;
+    }
+    build.note_accepted(directive, *accepted);
+    return true;
+}
+
+/// Whether the row may stand once in a block. Of blocks that holds for those of main: events, http.
+bool is_single(const Row& row) {
+    return !row.is_repeatable && (!row.arity.has_block || row.contexts == kMain);
 }
 
 }  // namespace
@@ -166,26 +207,18 @@ bool Compiler::read(Build& build, std::span<const Directive> directives) {
         Level& level = build.level();
         const Match match = find_row(level, directive.name);
         if (match.row == nullptr) {
-            const AcceptedRow* const accepted = find_accepted(directive.name);
-            if (match.elsewhere != 0) {
-                is_good = refuse_here(build, directive, match.elsewhere);
-            } else if (accepted == nullptr) {
-                is_good = refuse_unknown(build, directive);
-            } else if ((accepted->contexts & level.context) == 0) {
-                is_good = refuse_here(build, directive, accepted->contexts);
-            } else {
-                build.note_accepted(directive, *accepted);
+            is_good = read_rowless(build, directive, match.elsewhere) && is_good;
+            continue;
+        }
+        if (is_single(*match.row)) {
+            if (std::find(level.seen.begin(), level.seen.end(), match.row) != level.seen.end()) {
+                is_good = build.error(directive, "\"" + std::string(directive.name) +
+                                                     "\" directive is duplicate");
+                continue;
             }
-            continue;
+            level.seen.push_back(match.row);
         }
-        if (!match.row->is_repeatable && !match.row->arity.has_block &&
-            std::find(level.seen.begin(), level.seen.end(), match.row) != level.seen.end()) {
-            is_good = build.error(directive, "\"" + std::string(directive.name) +
-                                                 "\" directive is duplicate");
-            continue;
-        }
-        level.seen.push_back(match.row);
-        if (!check_shape(build, directive, *match.row) ||
+        if (!check_shape(build, directive, match.row->arity) ||
             !match.row->set(build, directive, match.settings)) {
             is_good = false;
         }

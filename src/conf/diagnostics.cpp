@@ -69,6 +69,8 @@ bool Diagnostics::add(Diagnostic diagnostic) {
     }
     if (all_.size() < kMax) {
         all_.push_back(std::move(diagnostic));
+    } else {
+        ++dropped_;
     }
     return false;
 }

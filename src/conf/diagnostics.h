@@ -35,6 +35,9 @@ class Diagnostics {
     [[nodiscard]] bool has_errors() const { return errors_ > 0; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
+    [[nodiscard]] bool is_full() const { return all_.size() == kMax; }
+    /// Errors and warnings that were counted only.
+    [[nodiscard]] std::size_t dropped() const { return dropped_; }
 
     /// One diagnostic as text: `<message> in <file>:<line>:<column>`, then the line, the caret and
     /// the hints, each on a line of its own; without a final line end.
@@ -45,6 +48,7 @@ class Diagnostics {
   private:
     std::vector<Diagnostic> all_;
     std::size_t errors_ = 0;
+    std::size_t dropped_ = 0;
 };
 
 /// The member of `names` that is nearest to `name` and near enough to be meant; empty: none.

@@ -4,7 +4,9 @@
 #include "conf/generation.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "conf/compiler.h"
 
@@ -13,7 +15,6 @@ namespace sluice::conf {
 namespace {
 
 void append(std::string& out, const Directive& directive) {
-    out += directive.name;
     for (const Argument& argument : directive.args) {
         out += '\1';
         out += argument.text;
@@ -21,30 +22,32 @@ void append(std::string& out, const Directive& directive) {
     out += '\2';
 }
 
-/// Every directive of main and events whose row applies in `how`, as one comparable text.
-std::string settings_that(Applies how, const Generation& generation) {
-    std::set<std::string_view> names;
-    for (const Module* module : generation.main_level().modules) {
-        for (const Row& row : module->kind->rows) {
-            if (row.how_applied == how) {
-                names.insert(row.name);
-            }
-        }
-    }
-    std::string out(generation.is_compat() ? "compat" : "");
+/// What is written of the directives of main and events, by name.
+using Written = std::map<std::string_view, std::string>;
+
+Written written_in(const Generation& generation) {
+    Written out;
     for (const Directive& directive : generation.tree().directives) {
-        if (names.contains(directive.name)) {
-            append(out, directive);
-        }
+        append(out[directive.name], directive);
         if (directive.name == "events") {
             for (const Directive& child : directive.children) {
-                if (names.contains(child.name)) {
-                    append(out, child);
-                }
+                append(out[child.name], child);
             }
         }
     }
     return out;
+}
+
+/// The row's effective text: as written, or its default, in the form that append() gives.
+std::string effective_text(const Row& row, const Written& written, bool is_compat) {
+    const auto found = written.find(row.name);
+    if (found != written.end()) {
+        return found->second;
+    }
+    const bool is_better = row.has_better && !is_compat;
+    std::string text(is_better ? row.better_text : row.default_text);
+    std::replace(text.begin(), text.end(), ' ', '\1');
+    return text.empty() ? text : '\1' + text + '\2';
 }
 
 }  // namespace
@@ -61,9 +64,8 @@ Generation::~Generation() {
 }
 
 const ListenSpec* Generation::find_listen(ListenerId id) const {
-    const auto found = std::find_if(listens_.begin(), listens_.end(),
-                                    [&](const ListenSpec* spec) { return spec->id == id; });
-    return found == listens_.end() ? nullptr : *found;
+    const auto found = listens_by_id_.find(id);
+    return found == listens_by_id_.end() ? nullptr : found->second;
 }
 
 Level* Generation::find_level(Context context, std::size_t index) const {
@@ -84,17 +86,28 @@ Compiled compile(Facts& facts, const CompileOptions& options) {
         list.push_back(Diagnostics::render(diagnostic, generation->tree()));
     }
     const bool is_broken = generation->diagnostics().has_errors();
+    if (const std::size_t dropped = generation->diagnostics().dropped(); dropped > 0) {
+        (is_broken ? out.errors : out.warnings)
+            .push_back("and " + std::to_string(dropped) + " more errors and warnings");
+    }
     (is_broken ? out.broken : out.generation) = std::move(generation);
     return out;
 }
 
 Applies strongest_change(const Generation& old, const Generation& next) {
-    for (const Applies how : {Applies::Restart, Applies::Replace}) {
-        if (settings_that(how, old) != settings_that(how, next)) {
-            return how;
+    const Written before = written_in(old);
+    const Written after = written_in(next);
+    Applies strongest = Applies::InPlace;
+    for (const Module* module : next.main_level().modules) {
+        for (const Row& row : module->kind->rows) {
+            const bool is_relevant = (row.contexts & (kMain | kEvents)) != 0 && row.how_applied > strongest;
+            if (is_relevant && effective_text(row, before, old.is_compat()) !=
+                                   effective_text(row, after, next.is_compat())) {
+                strongest = row.how_applied;
+            }
         }
     }
-    return Applies::InPlace;
+    return strongest;
 }
 
 }  // namespace sluice::conf

@@ -9,6 +9,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -69,7 +71,10 @@ class Generation {
     std::vector<std::unique_ptr<Level>> levels_;  ///< parents before children
     std::vector<const ListenSpec*> listens_;
     std::vector<std::unique_ptr<ListenSpec>> listen_storage_;
+    std::unordered_map<std::string_view, ListenSpec*> listens_by_key_;
+    std::unordered_map<ListenerId, const ListenSpec*> listens_by_id_;
     std::vector<SinkSpec> sinks_;
+    std::unordered_map<std::string_view, SinkId> sinks_by_target_;
     std::vector<Kept> kept_;
     GenerationNumber number_;
     bool is_compat_ = false;

@@ -21,7 +21,7 @@ struct Level {
     const Directive* block = nullptr;  ///< the directive that opened it; null for main
     std::span<const Module* const> modules;
     std::span<void*> confs;           ///< same order as modules
-    std::vector<const Row*> seen;     ///< rows that stood here, to find duplicates
+    std::vector<const Row*> seen;     ///< rows that stood here and may do so only once
 
     /// The settings of type T here. A module that is not registered is a bug.
     template <class T>

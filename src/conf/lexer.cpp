@@ -3,6 +3,8 @@
 // Runs in: any.
 #include "conf/lexer.h"
 
+#include <utility>
+
 namespace sluice::conf {
 
 namespace {
@@ -98,9 +100,9 @@ Token Lexer::quoted(char quote, Token token) {
     token.is_quoted = true;
     while (!at_end() && peek() != quote) {
         if (token.text.size() > kMaxWord) {
-            token.kind = TokenKind::Bad;
-            token.text = "too long parameter, probably missing terminating quote character";
-            return token;
+            return bad(std::move(token),
+                       std::string("too long parameter, probably missing terminating \"") + quote +
+                           "\" character");
         }
         if (peek() == '\\') {
             take_escape(token.text);
@@ -109,15 +111,14 @@ Token Lexer::quoted(char quote, Token token) {
         }
     }
     if (at_end()) {
-        token.kind = TokenKind::Bad;
-        token.text = std::string("unexpected end of file, no closing ") + quote + " for this quote";
-        return token;
+        return bad(std::move(token), std::string("unexpected end of file, no closing ") + quote +
+                                         " for this quote");
     }
     advance();
     if (!at_end() && !is_space(peek()) && peek() != ';' && peek() != '{' && peek() != ')') {
-        token.kind = TokenKind::Bad;
         token.at = {file_, line_, column_};
-        token.text = std::string("unexpected \"") + peek() + "\" after a closing quote";
+        token = bad(std::move(token), std::string("unexpected \"") + peek() + "\" after a closing quote");
+        token.is_last = false;
         return token;
     }
     return token;  // a ")" that follows is a word of its own, as in `if ($a = "b")`
@@ -133,22 +134,32 @@ Token Lexer::bare(Token token) {
         if (c == '\\') {
             take_escape(token.text);
         } else if (c == '$' && peek(1) == '{') {
-            // The braces of ${name} do not open a block.
-            while (!at_end() && peek() != '}' && peek() != '\n') {
-                token.text += advance();
-            }
-            if (peek() == '}') {
+            // The brace of ${name} opens no block; a default in ${ENV:NAME:-a b} may hold anything.
+            const bool is_one_word = is_environment();
+            token.text += advance();
+            token.text += advance();
+            while (is_one_word && !at_end() && peek() != '}' && peek() != '\n') {
                 token.text += advance();
             }
         } else {
             token.text += advance();
         }
         if (token.text.size() > kMaxWord) {
-            token.kind = TokenKind::Bad;
-            token.text = "too long parameter \"" + token.text.substr(0, 10) + "...\" started";
-            return token;
+            std::string message = "too long parameter \"" + token.text.substr(0, 10) + "...\" started";
+            return bad(std::move(token), std::move(message));
         }
     }
+    return token;
+}
+
+bool Lexer::is_environment() const {
+    return text_.substr(offset_).starts_with("${ENV:");
+}
+
+Token Lexer::bad(Token token, std::string message) {
+    token.kind = TokenKind::Bad;
+    token.text = std::move(message);
+    token.is_last = true;
     return token;
 }
 

@@ -19,6 +19,7 @@ struct Token {
     std::string text{};  ///< of a word: quotes removed, escapes resolved; of Bad: what is wrong
     Position at{};
     bool is_quoted = false;
+    bool is_last = false;  ///< of Bad: nothing that follows can be understood
 };
 
 /// Reads one file. The text must outlive the lexer.
@@ -42,7 +43,9 @@ class Lexer {
     void skip_blank();
     [[nodiscard]] Token quoted(char quote, Token token);
     [[nodiscard]] Token bare(Token token);
+    [[nodiscard]] bool is_environment() const;
     void take_escape(std::string& out);
+    [[nodiscard]] static Token bad(Token token, std::string message);
 
     std::string_view text_;
     std::size_t offset_ = 0;

@@ -15,6 +15,9 @@ const char* reason(int code) {
     return std::strerror(code);  // one thread; the text is copied at once
 }
 
+/// The name under which messages show the text of -g, as nginx's do.
+constexpr std::string_view kCommandLine = "command line";
+
 bool has_wildcard(std::string_view path) {
     return path.find_first_of("*?[") != std::string_view::npos;
 }
@@ -26,12 +29,7 @@ void Parser::parse(std::string_view main_file, std::string_view globals) {
     conf_directory_ = std::string(main_file.substr(0, slash == std::string_view::npos ? 0 : slash + 1));
     Directives all;
     if (!globals.empty()) {
-        // nginx lets the last directive of -g go without its semicolon.
-        std::string text(globals);
-        if (text.find_last_not_of(" \t;}") == text.find_last_not_of(" \t")) {
-            text += ';';
-        }
-        parse_text(add_file("command line", text), all);
+        parse_text(add_file(kCommandLine, globals), all);
     }
     parse_file(main_file, {}, all);
     tree_.directives = freeze(all);
@@ -54,7 +52,9 @@ void Parser::parse_file(std::string_view path, Position included_from, Directive
         fail_at(included_from, "\"" + std::string(path) + "\" holds a NUL byte", "a text file");
         return;
     }
+    open_files_.emplace_back(path);
     parse_text(add_file(path, *bytes), out);
+    open_files_.pop_back();
 }
 
 void Parser::parse_text(std::uint32_t file, Directives& out) {
@@ -90,7 +90,11 @@ bool Parser::parse_block(Reader& reader, Directives& out) {
                 fail_at(token.at, "unexpected \";\"", "the name of a directive before it");
                 continue;
             case TokenKind::Bad:
-                return fail_at(token.at, std::move(token.text));
+                fail_at(token.at, std::move(token.text));
+                if (token.is_last) {
+                    return false;
+                }
+                continue;
             case TokenKind::Word:
                 switch (parse_directive(reader, token, out)) {
                     case Step::Next:
@@ -106,19 +110,15 @@ bool Parser::parse_block(Reader& reader, Directives& out) {
 
 Parser::Step Parser::parse_directive(Reader& reader, const Token& first, Directives& out) {
     Directive directive{.name = arena_.copy(first.text), .at = first.at};
-    std::vector<Argument> args;
-    Token token = reader.lexer.next();
-    while (token.kind == TokenKind::Word) {
-        args.push_back({arena_.copy(expand_env(token)), token.at, token.is_quoted});
-        token = reader.lexer.next();
-    }
-    const std::span<Argument> kept = arena_.make_span<Argument>(args.size());
-    std::copy(args.begin(), args.end(), kept.begin());
-    directive.args = kept;
+    bool is_sound = true;
+    const Token token = parse_args(reader, directive, is_sound);
     switch (token.kind) {
         case TokenKind::Open:
             return parse_children(reader, token.at, directive, out);
         case TokenKind::Semicolon:
+            if (!is_sound) {
+                return Step::Next;  // one mistake, one message
+            }
             if (directive.name == "include") {
                 include(directive, out);
             } else {
@@ -133,14 +133,42 @@ Parser::Step Parser::parse_directive(Reader& reader, const Token& first, Directi
             fail_at(token.at, token.text);
             return Step::Stop;
         default:
-            if (reader.depth > 0) {
-                fail_at(reader.opened, "unexpected end of file, expecting \"}\"",
-                        "a \"}\" for the \"{\" that was opened here");
-            }
-            fail_at(first.at, "unexpected end of file, expecting \";\" or \"}\"",
-                    "a \";\" after \"" + first.text + "\"", first.text.size());
+            report_end(reader, first);
             return Step::Stop;
     }
+}
+
+Token Parser::parse_args(Reader& reader, Directive& directive, bool& is_sound) {
+    std::vector<Argument> args;
+    Token token = reader.lexer.next();
+    for (; token.kind == TokenKind::Word || token.kind == TokenKind::Bad; token = reader.lexer.next()) {
+        if (token.kind == TokenKind::Word) {
+            const std::optional<std::string> text = expand_env(token);
+            is_sound = is_sound && text.has_value();
+            args.push_back({arena_.copy(text.value_or("")), token.at, token.is_quoted});
+            continue;
+        }
+        if (token.is_last) {
+            break;
+        }
+        is_sound = fail_at(token.at, token.text, "a space, \";\" or \"{\"");
+    }
+    const std::span<Argument> kept = arena_.make_span<Argument>(args.size());
+    std::copy(args.begin(), args.end(), kept.begin());
+    directive.args = kept;
+    return token;
+}
+
+void Parser::report_end(const Reader& reader, const Token& first) {
+    if (reader.depth > 0) {
+        fail_at(reader.opened, "unexpected end of file, expecting \"}\"",
+                "a \"}\" for the \"{\" that was opened here");
+    }
+    const bool is_parameter = tree_.files[first.at.file].path == kCommandLine;
+    fail_at(first.at,
+            is_parameter ? "unexpected end of parameter, expecting \";\""
+                         : "unexpected end of file, expecting \";\" or \"}\"",
+            "a \";\" after \"" + first.text + "\"", first.text.size());
 }
 
 Parser::Step Parser::parse_children(Reader& reader,
@@ -161,7 +189,12 @@ Parser::Step Parser::parse_children(Reader& reader,
     directive.has_block = true;
     directive.children = freeze(children);
     directive.block_end = reader.lexer.here();
-    out.push_back(directive);
+    if (directive.name == "include") {
+        fail_at(directive.at, "directive \"include\" is not terminated by \";\"",
+                "\";\" instead of \"{\": it has no block", directive.name.size());
+    } else {
+        out.push_back(directive);
+    }
     return is_whole ? Step::Next : Step::Stop;
 }
 
@@ -172,39 +205,57 @@ void Parser::include(const Directive& directive, Directives& out) {
         return;
     }
     const Argument& argument = directive.args.front();
-    if (include_depth_ == kMaxIncludeDepth) {
-        fail_at(argument.at, "includes are nested too deeply",
-                "a chain of at most " + std::to_string(kMaxIncludeDepth) +
-                    " files; does one include itself?",
-                argument.text.size());
-        return;
-    }
     std::string path(argument.text);
     if (!path.starts_with('/')) {
         path = conf_directory_ + path;
     }
-    ++include_depth_;
     if (!has_wildcard(path)) {
-        parse_file(path, argument.at, out);
+        if (may_include(path, argument)) {
+            parse_file(path, argument.at, out);
+        }
     } else if (const Result<std::vector<std::string>> found = facts_.glob(path); found) {
         for (const std::string& one : *found) {
-            parse_file(one, argument.at, out);
+            if (may_include(one, argument)) {
+                parse_file(one, argument.at, out);
+            }
         }
     } else {
         fail_at(argument.at, "glob() \"" + path + "\" failed (" + std::to_string(found.error().code) +
                                  ": " + reason(found.error().code) + ")");
     }
-    --include_depth_;
 }
 
-std::string Parser::expand_env(const Token& word) {
+bool Parser::may_include(std::string_view path, const Argument& argument) {
+    if (is_include_refused_) {
+        return false;
+    }
+    std::string message;
+    std::string expectation;
+    if (std::find(open_files_.begin(), open_files_.end(), path) != open_files_.end()) {
+        message = "\"" + std::string(path) + "\" includes itself";
+    } else if (open_files_.size() > kMaxIncludeDepth) {
+        message = "includes are nested too deeply";
+        expectation = "a chain of at most " + std::to_string(kMaxIncludeDepth) + " files";
+    } else if (tree_.files.size() >= kMaxFiles) {
+        message = "too many included files";
+        expectation = "at most " + std::to_string(kMaxFiles);
+    } else {
+        return true;
+    }
+    is_include_refused_ = true;
+    return fail_at(argument.at, std::move(message), std::move(expectation), argument.text.size());
+}
+
+std::optional<std::string> Parser::expand_env(const Token& word) {
     constexpr std::string_view kOpen = "${ENV:";
     std::string out;
+    bool is_sound = true;
     std::string_view rest = word.text;
     for (;;) {
         const std::size_t start = rest.find(kOpen);
         if (start == std::string_view::npos) {
-            return out.append(rest);
+            out.append(rest);
+            return is_sound ? std::optional(std::move(out)) : std::nullopt;
         }
         out.append(rest.substr(0, start));
         rest.remove_prefix(start + kOpen.size());
@@ -212,7 +263,7 @@ std::string Parser::expand_env(const Token& word) {
         if (end == std::string_view::npos) {
             fail_at(word.at, "the closing bracket in \"" + word.text + "\" is missing",
                     "${ENV:NAME} or ${ENV:NAME:-default}", word.text.size());
-            return out;
+            return std::nullopt;
         }
         std::string_view name = rest.substr(0, end);
         rest.remove_prefix(end + 1);
@@ -226,7 +277,7 @@ std::string Parser::expand_env(const Token& word) {
         } else if (has_default) {
             out.append(fallback);
         } else {
-            fail_at(word.at, "environment variable \"" + std::string(name) + "\" is not set",
+            is_sound = fail_at(word.at, "environment variable \"" + std::string(name) + "\" is not set",
                     "a value in the environment, or a default: ${ENV:" + std::string(name) +
                         ":-default}",
                     word.text.size());

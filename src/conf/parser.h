@@ -4,6 +4,7 @@
 // Runs in: any.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@ namespace sluice::conf {
 
 class Parser {
   public:
-    /// Files within files; more means that a file includes itself.
     static constexpr std::size_t kMaxIncludeDepth = 32;
+    /// All files of a run: includes that each include two more double at every step.
+    static constexpr std::size_t kMaxFiles = 100'000;
     static constexpr std::size_t kMaxBlockDepth = 64;
 
     Parser(Facts& facts, Arena& arena, Tree& tree, Diagnostics& diagnostics)
@@ -45,9 +47,14 @@ class Parser {
 
     bool parse_block(Reader& reader, Directives& out);
     [[nodiscard]] Step parse_directive(Reader& reader, const Token& first, Directives& out);
+    /// Reads words up to what ends them, which is returned. False in `is_sound`: some were refused.
+    [[nodiscard]] Token parse_args(Reader& reader, Directive& directive, bool& is_sound);
     [[nodiscard]] Step parse_children(Reader& reader, Position opened, Directive directive, Directives& out);
     void include(const Directive& directive, Directives& out);
-    [[nodiscard]] std::string expand_env(const Token& word);
+    [[nodiscard]] bool may_include(std::string_view path, const Argument& argument);
+    void report_end(const Reader& reader, const Token& first);
+    /// Nothing: an error was reported.
+    [[nodiscard]] std::optional<std::string> expand_env(const Token& word);
     [[nodiscard]] std::uint32_t add_file(std::string_view path, std::string_view bytes);
     [[nodiscard]] std::span<const Directive> freeze(const Directives& list);
     bool fail_at(Position at, std::string message, std::string expectation = {}, std::size_t width = 1);
@@ -57,7 +64,8 @@ class Parser {
     Tree& tree_;
     Diagnostics& diagnostics_;
     std::string conf_directory_;
-    std::size_t include_depth_ = 0;
+    std::vector<std::string> open_files_;  ///< the main file and the includes that led here
+    bool is_include_refused_ = false;      ///< one complaint about a loop is enough
 };
 
 }  // namespace sluice::conf

@@ -53,7 +53,7 @@ inline constexpr std::uint16_t kNoLimit = std::numeric_limits<std::uint16_t>::ma
 /// One argument, `on` or `off`.
 [[nodiscard]] consteval Arity flag() { return {1, 1, true}; }
 
-/// How a reload applies a change of the directive.
+/// How a reload applies a change of the directive, weakest first.
 enum class Applies : std::uint8_t {
     InPlace,  ///< living workers take it over
     Replace,  ///< new workers are started, old ones retire
