@@ -99,15 +99,15 @@ Token Lexer::quoted(char quote, Token token) {
     token.kind = TokenKind::Word;
     token.is_quoted = true;
     while (!at_end() && peek() != quote) {
-        if (token.text.size() > kMaxWord) {
-            return bad(std::move(token),
-                       std::string("too long parameter, probably missing terminating \"") + quote +
-                           "\" character");
-        }
         if (peek() == '\\') {
             take_escape(token.text);
         } else {
             token.text += advance();
+        }
+        if (token.text.size() > kMaxWord) {
+            return bad(std::move(token),
+                       std::string("too long parameter, probably missing terminating \"") + quote +
+                           "\" character");
         }
     }
     if (at_end()) {

@@ -50,6 +50,7 @@ struct Reading {
 
     explicit Reading(std::string text, std::string globals = {}) {
         facts.files["/c/sluice.conf"] = std::move(text);
+        facts.files["/c/l/loop"] = "include l/*;";
         again(std::move(globals));
     }
     void again(std::string globals = {}) {
@@ -137,12 +138,56 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"user nobody-here;", "getpwnam(\"nobody-here\") failed"},
         Mistake{"events { worker_connections 0; }", "invalid value"},
         Mistake{"worker_connections 5;", "not allowed here"},
-        Mistake{"compat apache;", "invalid value \"apache\""}));
+        Mistake{"compat apache;", "invalid value \"apache\""},
+        Mistake{"events { } events { }", "\"events\" directive is duplicate in /c/sluice.conf:1:12"},
+        Mistake{"include { }", "directive \"include\" is not terminated by \";\""},
+        Mistake{"include a b;", "invalid number of arguments in \"include\" directive"},
+        Mistake{"include l/loop*;", "\"/c/l/loop\" includes itself in /c/l/loop:1:9"},
+        Mistake{"http {\n root /a\n size 8k;\n}", "is the \";\" missing on line 2?"},
+        Mistake{"http { gzip; }", "invalid number of arguments in \"gzip\" directive"},
+        Mistake{"http { gzip on { } }", "directive \"gzip\" is not terminated by \";\""},
+        Mistake{"http { root ${ENV:A\n; }", "the closing bracket in"},
+        Mistake{"{ }", "unexpected \"{\""},
+        Mistake{";", "unexpected \";\""}));
 
 TEST(Compile, ReportsAllErrorsOfARun) {
-    Reading reading("foo 1;\nhttp { bar; root; }\nbaz;");
+    Reading reading("foo 1;\nhttp { bar; root; root \"a\"b; root ${ENV:NO}; size 1 }\nbaz;");
 
-    EXPECT_EQ(reading.compiled.errors.size(), 4U);
+    EXPECT_EQ(reading.compiled.errors.size(), 7U);
+}
+
+TEST(Compile, CountsTheErrorsThatItDoesNotShow) {
+    std::string text;
+    for (int i = 0; i < 300; ++i) {
+        text += "foo;\n";
+    }
+
+    Reading reading(text);
+
+    ASSERT_EQ(reading.compiled.errors.size(), Diagnostics::kMax + 1);
+    EXPECT_EQ(reading.compiled.errors.back(), "and 100 more errors and warnings");
+}
+
+TEST(Compile, StopsAtIncludesThatDouble) {
+    Reading reading("include a;");
+    reading.facts.files["/c/a"] = "include b; include b;";
+    reading.facts.files["/c/b"] = "include a; include a;";
+
+    reading.again();
+
+    ASSERT_EQ(reading.compiled.errors.size(), 1U);
+    EXPECT_NE(reading.first_error().find("\"/c/a\" includes itself in /c/b:1:9"), std::string::npos);
+}
+
+TEST(Compile, WantsASemicolonAfterGlobals) {
+    Reading with("", " worker_processes 7; # seven\n");
+    Reading without("", "worker_processes 7");
+
+    ASSERT_TRUE(with.compiled.generation) << with.first_error();
+    EXPECT_EQ(*process_conf(*with.compiled.generation).worker_processes, 7U);
+    EXPECT_NE(without.first_error().find(
+                  "unexpected end of parameter, expecting \";\" in command line:1:1"),
+              std::string::npos);
 }
 
 TEST(Compile, DrawsACaretUnderTheArgument) {
@@ -234,6 +279,9 @@ TEST(Reload, TheStrongestChangeDecides) {
     EXPECT_EQ(change(one, more), Applies::InPlace);
     EXPECT_EQ(change(one, user), Applies::Replace);
     EXPECT_EQ(change(one, pid), Applies::Restart);
+    EXPECT_EQ(change(Reading(""), Reading("daemon off; worker_priority 0;")), Applies::InPlace);
+    EXPECT_EQ(change(Reading(""), Reading("daemon on;")), Applies::Restart);
+    EXPECT_EQ(change(Reading("daemon off;"), Reading("daemon off; compat nginx;")), Applies::Replace);
 }
 
 TEST(Explain, KnowsRowsAcceptedOnesAndNeighbours) {
