@@ -26,7 +26,7 @@ struct Reply {
     std::uint16_t status = 0;          ///< 0: not decided yet
     bool closes = false;               ///< the connection must not be kept
     bool is_head_only = false;         ///< HEAD, 204, 304: length is announced, no body sent
-    bool accepts_ranges = false;
+    bool accepts_ranges = false;       ///< prepared_lines, where there are some, say so themselves
     std::int64_t length = kUnknownLength;
     UnixSeconds last_modified{-1};     ///< below 0: none
     std::string_view reason;           ///< overrides the standard phrase; `return 299 text` keeps it empty

@@ -167,6 +167,19 @@ void add_default_address(conf::Build& build, const conf::Directive& block, Serve
     static_cast<void>(add_address(build, block, server, "0.0.0.0:80", ListenReading{}));
 }
 
+// Defaults that need the arena or the prefix: set at the http level, as if they were written there.
+void set_computed_defaults(conf::Build& build, CoreConf& core) {
+    if (!core.types.is_set) {
+        core.types.value = TypeTable::build(default_types(), build.arena());
+        core.types.is_set = true;
+    }
+    if (!core.file_base.is_set) {
+        const auto root = script::Template::compile(build.absolute_path("html"), {}, build.arena());
+        core.file_base.value.path = root ? *root : script::Template{};
+        core.file_base.is_set = true;
+    }
+}
+
 }  // namespace
 
 bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core) {
@@ -181,12 +194,11 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
     conf::Level& level = build.open_level(conf::kHttp, block);
     CoreConf& own = level.conf<CoreConf>();
     own.site = &site;
-    const auto root = script::Template::compile(build.absolute_path("html"), {}, build.arena());
-    own.file_base.value.path = root ? *root : script::Template{};
-    own.types.value = TypeTable::build(default_types(), build.arena());
     build.on_frozen([](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
                     &site);
-    return build.run_block(block, level);
+    const bool is_good = build.run_block(block, level);
+    set_computed_defaults(build, own);
+    return is_good;
 }
 
 bool open_server(conf::Build& build, const conf::Directive& block, CoreConf& core) {

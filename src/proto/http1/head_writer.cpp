@@ -104,7 +104,7 @@ std::size_t HeadWriter::render(const http::Exchange& exchange,
     }
     if (!reply.content_range.empty()) {
         pen.field("Content-Range: ", reply.content_range);
-    } else if (reply.accepts_ranges) {
+    } else if (reply.accepts_ranges && reply.prepared_lines.empty()) {
         pen.text("Accept-Ranges: bytes\r\n");
     }
     pen.text(reply.prepared_lines);

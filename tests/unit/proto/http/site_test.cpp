@@ -210,6 +210,15 @@ TEST(ContentType, ComesFromTypesOrTheDefault) {
     EXPECT_EQ(content_type_of(core, "/a.html"), "x/y") << "a types block replaces the built-in one";
 }
 
+TEST(Configuration, HasARootAndTypesWhereNoneAreGiven) {
+    SiteFixture site("http { server { listen 80; } }");
+    LooseExchange loose(site, "/a.html");
+    static_cast<void>(loose.body());
+
+    EXPECT_EQ(file_path(loose.exchange), "/p/html/a.html");
+    EXPECT_EQ(content_type_of(*loose.exchange.location->core, "/a.html"), "text/html");
+}
+
 TEST(Configuration, NamesItsMistakes) {
     const struct {
         std::string_view text;
