@@ -48,10 +48,14 @@ void check_accepted(const http::Request& request) {
 }
 
 // The body behind an accepted head, read in two parts.
-void read_body(const http::Request& request, std::string_view rest, std::size_t split, Verdict& out) {
+void read_body(const http::Request& request,
+               std::string_view rest,
+               std::size_t split,
+               Verdict& out) {
     http1::BodyReader reader;
     reader.begin(request);
-    out.body = reader.is_done() ? http1::BodyReader::Outcome::Done : http1::BodyReader::Outcome::More;
+    out.body =
+        reader.is_done() ? http1::BodyReader::Outcome::Done : http1::BodyReader::Outcome::More;
     split = split < rest.size() ? split : rest.size();
     for (const std::string_view part : {rest.substr(0, split), rest.substr(split)}) {
         if (part.empty() || out.body != http1::BodyReader::Outcome::More) {

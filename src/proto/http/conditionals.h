@@ -20,7 +20,7 @@ enum class ModifiedRule : std::uint8_t {
 };
 
 struct Validators {
-    std::string_view etag;  ///< with quotes; empty: none
+    std::string_view etag;          ///< with quotes; empty: none
     UnixSeconds last_modified{-1};  ///< below 0: none
 };
 
@@ -41,6 +41,8 @@ enum class Condition : std::uint8_t {
 
 /// Whether `list` ("*" or a comma-separated list of entity tags) names `etag`. `is_weak_allowed`:
 /// weak comparison, W/ prefixes are ignored on both sides.
-[[nodiscard]] bool etag_list_has(std::string_view list, std::string_view etag, bool is_weak_allowed);
+[[nodiscard]] bool etag_list_has(std::string_view list,
+                                 std::string_view etag,
+                                 bool is_weak_allowed);
 
 }  // namespace sluice::http

@@ -22,7 +22,7 @@ class Exchange;
 
 /// Where request paths meet the file system: `root` or `alias`.
 struct FileBase {
-    script::Template path;      ///< absolute where constant
+    script::Template path;  ///< absolute where constant
     bool is_alias = false;
     bool replaces_all = false;  ///< alias in a regular-expression location: path is the whole file
     std::size_t stripped = 0;   ///< alias: bytes of the uri that it stands for
@@ -35,8 +35,8 @@ struct ErrorPage {
     static constexpr int kTakeStatus = 0;   ///< `error_page 404 = /x`: the page's own status
 
     std::uint16_t status = 0;
-    int overwrite = kKeepStatus;            ///< else the status that replaces it
-    script::Template target;                ///< uri with arguments, "@name" or a full URL
+    int overwrite = kKeepStatus;  ///< else the status that replaces it
+    script::Template target;      ///< uri with arguments, "@name" or a full URL
 };
 
 enum class ServerTokens : std::uint8_t { Off, On, Build, Text };

@@ -129,10 +129,17 @@ void use_builtin_page(Exchange& exchange, int status) {
     const std::string_view code(digits.data(), 3);
     std::string_view heading = heading_of(status);
     heading = heading.empty() ? reason_phrase(shown) : heading;
-    const std::array<std::string_view, 11> parts{
-        "<!DOCTYPE html>\n<html>\n<head><title>", code, " ", reason_phrase(shown),
-        "</title></head>\n<body>\n<h1>", code, " ", heading,
-        "</h1>\n<hr>\n<p>", server_token(exchange), "</p>\n</body>\n</html>\n"};
+    const std::array<std::string_view, 11> parts{"<!DOCTYPE html>\n<html>\n<head><title>",
+                                                 code,
+                                                 " ",
+                                                 reason_phrase(shown),
+                                                 "</title></head>\n<body>\n<h1>",
+                                                 code,
+                                                 " ",
+                                                 heading,
+                                                 "</h1>\n<hr>\n<p>",
+                                                 server_token(exchange),
+                                                 "</p>\n</body>\n</html>\n"};
     std::size_t size = 0;
     for (const std::string_view part : parts) {
         size += part.size();

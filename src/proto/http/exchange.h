@@ -41,13 +41,13 @@ class Wire {
 };
 
 struct Timings {
-    Nanos started{};           ///< monotonic, first byte of the head (loop's cached clock)
+    Nanos started{};  ///< monotonic, first byte of the head (loop's cached clock)
     UnixSeconds started_wall{};
-    Nanos now{};               ///< monotonic; the wire brings it up to date before end()
-    Millis wall{};             ///< wall clock at `now`
-    std::int64_t bytes_sent = 0;       ///< head and body, as handed to the kernel
+    Nanos now{};                  ///< monotonic; the wire brings it up to date before end()
+    Millis wall{};                ///< wall clock at `now`
+    std::int64_t bytes_sent = 0;  ///< head and body, as handed to the kernel
     std::int64_t body_bytes_sent = 0;
-    std::int64_t request_length = 0;   ///< line, headers and body as received
+    std::int64_t request_length = 0;  ///< line, headers and body as received
 };
 
 /// Where an exchange stands in the phases; a Waiting rule leaves it behind itself.
@@ -90,10 +90,12 @@ class Exchange {
     void resume_phases();
     /// Drops the reply made so far, releasing its body and pin.
     void discard_reply();
+
     /// A text rendered for this exchange; data() == nullptr: arena full, answer 500.
     [[nodiscard]] std::string_view render(const script::Template& text) {
         return text.render(this, arena, captures);
     }
+
     /// Runs the Log phase, releases body and pin, forgets the request: the exchange is as new. The
     /// arena is reset by the owner afterwards.
     void end();

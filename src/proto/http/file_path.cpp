@@ -62,8 +62,9 @@ std::string_view file_path(Exchange& exchange) {
 }
 
 std::string_view content_type_of(const CoreConf& core, std::string_view file_name) {
-    const std::string_view type =
-        core.types.value == nullptr ? std::string_view{} : core.types.value->find(extension_of(file_name));
+    const std::string_view type = core.types.value == nullptr
+                                      ? std::string_view{}
+                                      : core.types.value->find(extension_of(file_name));
     return type.empty() ? *core.default_type : type;
 }
 

@@ -13,8 +13,8 @@ namespace sluice::http {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths{
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
@@ -166,8 +166,8 @@ CivilTime to_civil(UnixSeconds when) {
         day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
     time.day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    time.month = static_cast<int>(month_from_march < 10 ? month_from_march + 3
-                                                        : month_from_march - 9);
+    time.month =
+        static_cast<int>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     time.year = year_of_era + era * 400 + (time.month <= 2 ? 1 : 0);
     return time;
 }

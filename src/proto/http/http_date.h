@@ -18,8 +18,8 @@ inline constexpr std::size_t kHttpDateSize = 29;
 /// Year, month and so on of a moment, proleptic Gregorian calendar.
 struct CivilTime {
     std::int64_t year = 1970;
-    int month = 1;    ///< 1..12
-    int day = 1;      ///< 1..31
+    int month = 1;  ///< 1..12
+    int day = 1;    ///< 1..31
     int hour = 0;
     int minute = 0;
     int second = 0;

@@ -3,11 +3,11 @@
 // Runs in: any.
 #include "proto/http/location_conf.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "proto/http/site_builder.h"
@@ -60,22 +60,27 @@ bool is_pattern(Match match) {
 }
 
 // nginx's rules for a location inside a location.
-bool check_nesting(conf::Build& build, const conf::Directive& block, const Heading& heading,
+bool check_nesting(conf::Build& build,
+                   const conf::Directive& block,
+                   const Heading& heading,
                    const Location& outer) {
     if (outer.match == Match::Root) {
         return true;
     }
     if (outer.match == Match::Exact) {
-        return build.error(block, fmt::format("location \"{}\" cannot be inside the exact location \"{}\"",
-                                              heading.name, outer.name));
+        return build.error(block,
+                           fmt::format("location \"{}\" cannot be inside the exact location \"{}\"",
+                                       heading.name, outer.name));
     }
     if (outer.match == Match::Named) {
-        return build.error(block, fmt::format("location \"{}\" cannot be inside the named location \"{}\"",
-                                              heading.name, outer.name));
+        return build.error(block,
+                           fmt::format("location \"{}\" cannot be inside the named location \"{}\"",
+                                       heading.name, outer.name));
     }
     if (heading.match == Match::Named) {
-        return build.error(block, fmt::format("named location \"{}\" can be on the server level only",
-                                              heading.name));
+        return build.error(
+            block,
+            fmt::format("named location \"{}\" can be on the server level only", heading.name));
     }
     if (!is_pattern(heading.match) && !is_pattern(outer.match) &&
         !heading.name.starts_with(outer.name)) {
@@ -85,7 +90,9 @@ bool check_nesting(conf::Build& build, const conf::Directive& block, const Headi
     return true;
 }
 
-bool compile_template(conf::Build& build, const conf::Argument& argument, std::string_view text,
+bool compile_template(conf::Build& build,
+                      const conf::Argument& argument,
+                      std::string_view text,
                       script::Template& out) {
     auto compiled = script::Template::compile(text, variables_of(build), build.arena());
     if (!compiled) {
@@ -95,16 +102,21 @@ bool compile_template(conf::Build& build, const conf::Argument& argument, std::s
     return true;
 }
 
-bool set_file_base(conf::Build& build, const conf::Directive& directive, CoreConf& core,
+bool set_file_base(conf::Build& build,
+                   const conf::Directive& directive,
+                   CoreConf& core,
                    FileBase base) {
     if (core.file_base.is_set) {
         const bool was_alias = core.file_base->is_alias;
         const std::string_view earlier = was_alias ? "alias" : "root";
         if (earlier == directive.name) {
-            return build.error(directive, fmt::format("\"{}\" directive is duplicate", directive.name));
+            return build.error(directive,
+                               fmt::format("\"{}\" directive is duplicate", directive.name));
         }
-        return build.error(directive, fmt::format("\"{}\" directive is duplicate, \"{}\" directive was "
-                                                  "specified earlier", directive.name, earlier));
+        return build.error(directive,
+                           fmt::format("\"{}\" directive is duplicate, \"{}\" directive was "
+                                       "specified earlier",
+                                       directive.name, earlier));
     }
     std::string_view text = directive.args[0].text;
     const bool has_variables = text.find('$') != std::string_view::npos;
@@ -128,7 +140,8 @@ bool set_file_base(conf::Build& build, const conf::Directive& directive, CoreCon
 }
 
 // One status of error_page: a number that can be answered with a page.
-std::optional<std::uint16_t> read_status(conf::Build& build, const conf::Directive& directive,
+std::optional<std::uint16_t> read_status(conf::Build& build,
+                                         const conf::Directive& directive,
                                          const conf::Argument& argument) {
     const auto status = parse_decimal(argument.text);
     if (!status) {
@@ -136,13 +149,15 @@ std::optional<std::uint16_t> read_status(conf::Build& build, const conf::Directi
         return std::nullopt;
     }
     if (*status == 499 || *status < 300 || *status > 599) {
-        build.error(argument, fmt::format("value \"{}\" must be between 300 and 599", argument.text));
+        build.error(argument,
+                    fmt::format("value \"{}\" must be between 300 and 599", argument.text));
         return std::nullopt;
     }
     return static_cast<std::uint16_t>(*status);
 }
 
-std::optional<int> read_overwrite(conf::Build& build, const conf::Directive& directive,
+std::optional<int> read_overwrite(conf::Build& build,
+                                  const conf::Directive& directive,
                                   const conf::Argument& argument) {
     if (argument.text == "=") {
         return ErrorPage::kTakeStatus;
@@ -155,11 +170,13 @@ std::optional<int> read_overwrite(conf::Build& build, const conf::Directive& dir
     return static_cast<int>(*status);
 }
 
-bool add_type(conf::Build& build, const conf::Directive& line,
+bool add_type(conf::Build& build,
+              const conf::Directive& line,
               std::vector<TypeTable::Entry>& entries) {
     if (line.has_block || line.args.empty()) {
-        return build.error(line, fmt::format("invalid number of arguments in \"{}\" directive", line.name),
-                           "a media type followed by extensions");
+        return build.error(
+            line, fmt::format("invalid number of arguments in \"{}\" directive", line.name),
+            "a media type followed by extensions");
     }
     for (const conf::Argument& argument : line.args) {
         const std::string_view extension = build.arena().copy(lowered(argument.text));
@@ -199,7 +216,8 @@ bool open_location(conf::Build& build, const conf::Directive& block, CoreConf& c
     CoreConf& own = level.conf<CoreConf>();
     own.site = core.site;
     own.draft = draft;
-    return build.run_block(block, level) && (!is_pattern(heading->match) || draft->regex != nullptr);
+    return build.run_block(block, level) &&
+           (!is_pattern(heading->match) || draft->regex != nullptr);
 }
 
 bool set_root(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
@@ -209,7 +227,8 @@ bool set_root(conf::Build& build, const conf::Directive& directive, CoreConf& co
 bool set_alias(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
     const Location& location = *static_cast<LocationDraft*>(core.draft)->location;
     if (location.match == Match::Named) {
-        return build.error(directive, "the \"alias\" directive cannot be used inside the named location");
+        return build.error(directive,
+                           "the \"alias\" directive cannot be used inside the named location");
     }
     FileBase base;
     base.is_alias = true;

@@ -202,8 +202,10 @@ Verdict Exchange::finish(int status) {
 
 Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
     if (++redirects > kMaxRedirects) {
-        log::write(log::Level::Error, "rewrite or internal redirection cycle while internally "
-                   "redirecting to \"{}\"", log::Escaped{uri});
+        log::write(log::Level::Error,
+                   "rewrite or internal redirection cycle while internally "
+                   "redirecting to \"{}\"",
+                   log::Escaped{uri});
         return answer_500(*this);
     }
     request.uri = uri;
@@ -217,8 +219,10 @@ Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
 
 Verdict Exchange::redirect_to_named(std::string_view name) {
     if (++redirects > kMaxRedirects) {
-        log::write(log::Level::Error, "rewrite or internal redirection cycle while redirect to "
-                   "named location \"{}\"", log::Escaped{name});
+        log::write(log::Level::Error,
+                   "rewrite or internal redirection cycle while redirect to "
+                   "named location \"{}\"",
+                   log::Escaped{name});
         return answer_500(*this);
     }
     const Location* const named = find_named(*server->root, name);

@@ -3,10 +3,10 @@
 // Runs in: worker.
 #include "proto/http/prefix_variables.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "proto/http/exchange.h"
@@ -116,8 +116,8 @@ Value get_request_field(const void* subject, Arena& arena, std::string_view name
             continue;
         }
         const std::string_view glue = header.field == Field::Cookie ? "; " : ", ";
-        value = value.is_found ? joined(arena, value.text, glue, header.value)
-                               : Value{header.value};
+        value =
+            value.is_found ? joined(arena, value.text, glue, header.value) : Value{header.value};
     }
     return value;
 }

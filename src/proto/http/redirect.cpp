@@ -35,8 +35,8 @@ std::string_view absolute_location(Exchange& exchange, std::string_view location
     if (host.empty()) {
         host = exchange.arena.copy(exchange.wire.local().host());
     }
-    const bool has_port = exchange.wire.local().family() == AF_INET ||
-                          exchange.wire.local().family() == AF_INET6;
+    const bool has_port =
+        exchange.wire.local().family() == AF_INET || exchange.wire.local().family() == AF_INET6;
     const std::uint16_t port = has_port ? exchange.wire.local().port() : std::uint16_t{0};
     std::array<char, 8> digits{':'};
     std::string_view suffix;

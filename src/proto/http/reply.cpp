@@ -81,6 +81,7 @@ std::string_view reason_phrase(int status) {
         default: return {};
     }
 }
+
 // clang-format on
 
 }  // namespace sluice::http

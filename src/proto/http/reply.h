@@ -23,23 +23,23 @@ struct ReplyHeader {
 struct Reply {
     static constexpr std::int64_t kUnknownLength = -1;
 
-    std::uint16_t status = 0;          ///< 0: not decided yet
-    bool closes = false;               ///< the connection must not be kept
-    bool is_head_only = false;         ///< HEAD, 204, 304: length is announced, no body sent
-    bool accepts_ranges = false;       ///< prepared_lines, where there are some, say so themselves
+    std::uint16_t status = 0;     ///< 0: not decided yet
+    bool closes = false;          ///< the connection must not be kept
+    bool is_head_only = false;    ///< HEAD, 204, 304: length is announced, no body sent
+    bool accepts_ranges = false;  ///< prepared_lines, where there are some, say so themselves
     std::int64_t length = kUnknownLength;
-    UnixSeconds last_modified{-1};     ///< below 0: none
-    std::string_view reason;           ///< overrides the standard phrase; `return 299 text` keeps it empty
-    std::string_view content_type;     ///< whole value, charset included; empty: no field
-    std::string_view etag;             ///< with quotes; empty: none
-    std::string_view location;         ///< value of Location
+    UnixSeconds last_modified{-1};  ///< below 0: none
+    std::string_view reason;  ///< overrides the standard phrase; `return 299 text` keeps it empty
+    std::string_view content_type;  ///< whole value, charset included; empty: no field
+    std::string_view etag;          ///< with quotes; empty: none
+    std::string_view location;      ///< value of Location
     std::string_view content_range;
     /// Header lines that a handler has rendered once and kept ("Content-Type: …\r\nETag: …\r\n"):
     /// copied as they are. Such lines must not repeat a field above that is set.
     std::string_view prepared_lines;
-    ReplyHeader* headers = nullptr;    ///< further fields, in order
+    ReplyHeader* headers = nullptr;  ///< further fields, in order
     ReplyHeader* last_header = nullptr;
-    Body* body = nullptr;              ///< null: none
+    Body* body = nullptr;  ///< null: none
     /// A whole body that is in memory and outlives the exchange's sending (small cached file,
     /// error page): sent in one call with the head. Exclusive with `body`.
     std::string_view memory_body;
@@ -49,6 +49,7 @@ struct Reply {
 
     /// Appends a field; false where the arena is full (answer 500).
     bool add(Arena& arena, std::string_view name, std::string_view value);
+
     /// Forgets everything but releases nothing; see Exchange::discard_reply.
     void clear() { *this = Reply{}; }
 };

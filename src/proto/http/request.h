@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Request: what a client asked for, free of any wire. A wire (http1 now) fills it; handlers read it.
-// Runs in: worker.
+// Request: what a client asked for, free of any wire. A wire (http1 now) fills it; handlers read
+// it. Runs in: worker.
 #pragma once
 
 #include <array>
@@ -11,16 +11,47 @@
 namespace sluice::http {
 
 enum class Method : std::uint8_t {
-    Get, Head, Post, Put, Delete, Options, Trace, Connect, Patch, Mkcol, Copy, Move, Propfind,
-    Proppatch, Lock, Unlock,
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Options,
+    Trace,
+    Connect,
+    Patch,
+    Mkcol,
+    Copy,
+    Move,
+    Propfind,
+    Proppatch,
+    Lock,
+    Unlock,
     Other,  ///< a valid token that has no name here; see Request::method_text
 };
 
 /// Fields that the server itself reads; the wire notes where each stands.
 enum class Field : std::uint8_t {
-    Host, Connection, ContentLength, TransferEncoding, ContentType, Expect, Upgrade, KeepAlive,
-    IfModifiedSince, IfUnmodifiedSince, IfNoneMatch, IfMatch, IfRange, Range,
-    UserAgent, Referer, AcceptEncoding, Authorization, Cookie, XForwardedFor,
+    Host,
+    Connection,
+    ContentLength,
+    TransferEncoding,
+    ContentType,
+    Expect,
+    Upgrade,
+    KeepAlive,
+    IfModifiedSince,
+    IfUnmodifiedSince,
+    IfNoneMatch,
+    IfMatch,
+    IfRange,
+    Range,
+    UserAgent,
+    Referer,
+    AcceptEncoding,
+    Authorization,
+    Cookie,
+    XForwardedFor,
     Other,
 };
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(Field::Other);

@@ -98,9 +98,7 @@ const Server* find_by_prefix(std::span<const ServerNames::Named> prefixes, std::
 // greater than `uri` shares the longest start with it; its parents are the only other candidates.
 std::int32_t longest_prefix(const LocationTree& tree, std::string_view uri) {
     const auto greater =
-        std::upper_bound(tree.prefixes.begin(),
-                         tree.prefixes.end(),
-                         uri,
+        std::upper_bound(tree.prefixes.begin(), tree.prefixes.end(), uri,
                          [](std::string_view a, const Location* b) { return a < b->name; });
     auto at = static_cast<std::int32_t>(greater - tree.prefixes.begin()) - 1;
     while (at >= 0 && !uri.starts_with(tree.prefixes[static_cast<std::size_t>(at)]->name)) {
@@ -169,9 +167,8 @@ bool ServerNamesBuilder::add(std::string_view name,
         return is_new;
     }
     const auto insert = [&server](std::vector<ServerNames::Named>& into, std::string_view key) {
-        const bool is_known = std::any_of(into.begin(), into.end(), [key](const auto& named) {
-            return named.name == key;
-        });
+        const bool is_known = std::any_of(into.begin(), into.end(),
+                                          [key](const auto& named) { return named.name == key; });
         if (!is_known) {
             into.push_back({key, &server});
         }
@@ -193,9 +190,8 @@ bool ServerNamesBuilder::add(std::string_view name,
 const ServerNames* ServerNamesBuilder::build(Arena& arena) const {
     ServerNames* const names = arena.make<ServerNames>();
     std::vector<ServerNames::Named> prefixes = prefixes_;
-    std::sort(prefixes.begin(), prefixes.end(), [](const auto& a, const auto& b) {
-        return a.name.size() > b.name.size();
-    });
+    std::sort(prefixes.begin(), prefixes.end(),
+              [](const auto& a, const auto& b) { return a.name.size() > b.name.size(); });
     if (names == nullptr || !build_hash(exact_, arena, names->exact) ||
         !build_hash(suffixes_, arena, names->suffixes) ||
         !copy_all(prefixes, arena, names->prefixes) ||
@@ -270,9 +266,8 @@ bool LocationTreeBuilder::add(const Location& location, const script::Regex* reg
 const LocationTree* LocationTreeBuilder::build(Arena& arena) const {
     LocationTree* const tree = arena.make<LocationTree>();
     std::vector<const Location*> sorted = prefixes_;
-    std::sort(sorted.begin(), sorted.end(), [](const Location* a, const Location* b) {
-        return a->name < b->name;
-    });
+    std::sort(sorted.begin(), sorted.end(),
+              [](const Location* a, const Location* b) { return a->name < b->name; });
     std::vector<std::int32_t> parents;
     for (std::size_t i = 0; i < sorted.size(); ++i) {
         // In sorted order the longest proper prefix is the element before, or one of its parents.

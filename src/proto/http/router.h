@@ -27,8 +27,9 @@ struct ServerNames {
     struct Named {
         std::string_view name;  ///< lower case; of a wildcard the constant part, dot included
         const Server* server = nullptr;
-        bool has_more = true;   ///< wildcard: whether the star must stand for something
+        bool has_more = true;  ///< wildcard: whether the star must stand for something
     };
+
     struct Pattern {
         const script::Regex* regex = nullptr;
         const Server* server = nullptr;
@@ -85,7 +86,11 @@ class LocationTreeBuilder {
   public:
     /// False where the same location exists already.
     bool add(const Location& location, const script::Regex* regex);
-    [[nodiscard]] bool empty() const { return prefixes_.empty() && patterns_.empty() && named_.empty() && exact_.empty(); }
+
+    [[nodiscard]] bool empty() const {
+        return prefixes_.empty() && patterns_.empty() && named_.empty() && exact_.empty();
+    }
+
     /// nullptr: the arena is full.
     [[nodiscard]] const LocationTree* build(Arena& arena) const;
 

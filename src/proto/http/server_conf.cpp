@@ -3,14 +3,14 @@
 // Runs in: any.
 #include "proto/http/server_conf.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "conf/generation.h"
@@ -46,20 +46,26 @@ struct ListenReading {
 };
 
 bool refuse_option(conf::Build& build, const conf::Argument& argument) {
-    constexpr std::array<std::string_view, 8> kLater{"ssl",  "http2",     "http3",     "quic",
-                                                     "spdy", "proxy_protocol", "setfib", "accept_filter"};
+    constexpr std::array<std::string_view, 8> kLater{
+        "ssl", "http2", "http3", "quic", "spdy", "proxy_protocol", "setfib", "accept_filter"};
     const std::string_view name = argument.text.substr(0, argument.text.find('='));
     if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
-        return build.error(argument, fmt::format("the \"{}\" parameter of \"listen\" is not supported by "
-                                                 "this version", name));
+        return build.error(argument,
+                           fmt::format("the \"{}\" parameter of \"listen\" is not supported by "
+                                       "this version",
+                                       name));
     }
-    return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
-                       "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
-                       "so_keepalive= or fastopen=");
+    return build.error(
+        argument, fmt::format("invalid parameter \"{}\"", argument.text),
+        "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
+        "so_keepalive= or fastopen=");
 }
 
 // "name=number" with the number in 1..limit.
-bool read_number(conf::Build& build, const conf::Argument& argument, std::uint64_t limit, int& out) {
+bool read_number(conf::Build& build,
+                 const conf::Argument& argument,
+                 std::uint64_t limit,
+                 int& out) {
     const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
     const auto number = parse_decimal(text);
     if (!number || *number == 0 || *number > limit) {
@@ -73,7 +79,8 @@ bool read_number(conf::Build& build, const conf::Argument& argument, std::uint64
 bool read_size(conf::Build& build, const conf::Argument& argument, int& out) {
     const auto size = conf::parse_size(argument.text.substr(argument.text.find('=') + 1));
     if (!size || size->count == 0 || size->count > (1U << 30)) {
-        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text), "a size");
+        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                           "a size");
     }
     out = static_cast<int>(size->count);
     return true;
@@ -82,7 +89,8 @@ bool read_size(conf::Build& build, const conf::Argument& argument, int& out) {
 bool read_on_off(conf::Build& build, const conf::Argument& argument, bool& out) {
     const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
     if (text != "on" && text != "off") {
-        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text), "on or off");
+        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                           "on or off");
     }
     out = text == "on";
     return true;
@@ -127,8 +135,11 @@ bool read_listen_option(conf::Build& build, const conf::Argument& argument, List
     return refuse_option(build, argument);
 }
 
-bool add_address(conf::Build& build, const conf::Directive& directive, ServerDraft& server,
-                 const std::string& key, const ListenReading& reading) {
+bool add_address(conf::Build& build,
+                 const conf::Directive& directive,
+                 ServerDraft& server,
+                 const std::string& key,
+                 const ListenReading& reading) {
     for (const AddressDraft& known : server.addresses) {
         if (known.key == key) {
             return build.error(directive, fmt::format("a duplicate listen {}", key));
@@ -194,8 +205,9 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
     conf::Level& level = build.open_level(conf::kHttp, block);
     CoreConf& own = level.conf<CoreConf>();
     own.site = &site;
-    build.on_frozen([](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
-                    &site);
+    build.on_frozen(
+        [](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
+        &site);
     const bool is_good = build.run_block(block, level);
     set_computed_defaults(build, own);
     return is_good;
@@ -251,10 +263,12 @@ bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreC
             }
         } else {
             const std::string_view text = argument.text;
-            const std::string name = text == "$hostname" ? build.facts().host_name() : std::string(text);
+            const std::string name =
+                text == "$hostname" ? build.facts().host_name() : std::string(text);
             draft.name = build.arena().copy(lowered(name));
             if (!is_valid_name(draft.name)) {
-                return build.error(argument, fmt::format("invalid server name or wildcard \"{}\"", text),
+                return build.error(argument,
+                                   fmt::format("invalid server name or wildcard \"{}\"", text),
                                    "a name, *.name, .name, name.* or ~pattern");
             }
         }

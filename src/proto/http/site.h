@@ -20,8 +20,8 @@ class Generation;
 
 namespace sluice::http {
 
-struct CoreConf;    // core_conf.h: root, alias, types, default_type, error_page, time-outs, …
-struct ServerNames; // router.cpp: exact, wildcard and regex names of one port
+struct CoreConf;     // core_conf.h: root, alias, types, default_type, error_page, time-outs, …
+struct ServerNames;  // router.cpp: exact, wildcard and regex names of one port
 struct LocationTree;
 
 enum class Match : std::uint8_t { Root, Exact, Prefix, PrefixNoRegex, Regex, RegexNoCase, Named };
@@ -52,8 +52,8 @@ struct Port {
     ListenerId listener;
     const Server* default_server = nullptr;
     const ServerNames* names = nullptr;
-    std::uint16_t number = 0;   ///< $server_port; 0 for a Unix socket
-    std::string_view key;       ///< "0.0.0.0:80", as log lines name it
+    std::uint16_t number = 0;  ///< $server_port; 0 for a Unix socket
+    std::string_view key;      ///< "0.0.0.0:80", as log lines name it
 };
 
 /// The port that `listener` feeds in this configuration, or null where it is not there (any more).

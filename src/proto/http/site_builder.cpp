@@ -3,10 +3,10 @@
 // Runs in: any.
 #include "proto/http/site_builder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "conf/generation.h"
 #include "net/address.h"
@@ -23,7 +23,8 @@ bool needs_names(std::span<const ServerDraft* const> servers) {
                        [](const NameDraft& name) { return name.regex != nullptr; });
 }
 
-const ServerNames* build_names(conf::Build& build, std::string_view key,
+const ServerNames* build_names(conf::Build& build,
+                               std::string_view key,
                                std::span<const ServerDraft* const> servers) {
     ServerNamesBuilder names;
     for (const ServerDraft* const server : servers) {

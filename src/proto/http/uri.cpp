@@ -37,7 +37,7 @@ constexpr std::array<bool, 256> kNeedsLook = [] {
 struct Split {
     std::string_view path;  // raw
     std::string_view args;
-    bool is_plain = true;   // path needs no decoding, no dot or slash handling
+    bool is_plain = true;  // path needs no decoding, no dot or slash handling
     bool is_bad = false;
 };
 

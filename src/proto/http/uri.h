@@ -4,8 +4,8 @@
 // Runs in: any.
 #pragma once
 
-#include <expected>
 #include <cstdint>
+#include <expected>
 #include <string_view>
 
 #include "base/arena.h"

@@ -4,10 +4,10 @@
 // Runs in: worker.
 #include "proto/http/variables.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "base/version.h"
 #include "proto/http/core_conf.h"
@@ -212,8 +212,7 @@ Value get_document_root(const void* subject, Arena&, std::string_view) {
 }
 
 Value get_request_filename(const void* subject, Arena&, std::string_view) {
-    return of(subject).location == nullptr ? Value::none()
-                                           : optional(file_path(writable(subject)));
+    return of(subject).location == nullptr ? Value::none() : optional(file_path(writable(subject)));
 }
 
 Value get_version(const void*, Arena&, std::string_view) {

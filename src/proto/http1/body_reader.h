@@ -4,10 +4,10 @@
 // Runs in: worker.
 #pragma once
 
-#include <llhttp.h>
-
 #include <cstdint>
 #include <string_view>
+
+#include <llhttp.h>
 
 #include "proto/http/request.h"
 
@@ -28,9 +28,12 @@ class BodyReader {
     [[nodiscard]] Step feed(std::string_view bytes);
 
     [[nodiscard]] bool is_done() const { return kind_ == Kind::None; }
+
     [[nodiscard]] bool is_chunked() const { return kind_ == Kind::Chunked; }
+
     /// Bytes still to come of a counted body.
     [[nodiscard]] std::uint64_t remaining() const { return remaining_; }
+
     /// Content received so far, framing not counted.
     [[nodiscard]] std::uint64_t content() const { return content_; }
 

@@ -49,8 +49,8 @@ inline constexpr std::array<std::uint8_t, 256> kByteClasses = [] {
         std::uint64_t word = 0;
         std::memcpy(&word, text.data() + at, 8);
         const std::uint64_t dels = word ^ (kOnes * 0x7f);
-        const std::uint64_t hits = ((word - kOnes * 0x20) & ~word & kTops) |
-                                   ((dels - kOnes) & ~dels & kTops);
+        const std::uint64_t hits =
+            ((word - kOnes * 0x20) & ~word & kTops) | ((dels - kOnes) & ~dels & kTops);
         if (hits == 0) {
             continue;
         }

@@ -27,10 +27,11 @@ enum class HeadFault : std::uint8_t {
 
 /// What a head may be, from the settings of the port's default server.
 struct HeadLimits {
-    std::uint32_t line = 8192;      ///< bytes of the request line or of one field line, line end included
-    std::uint32_t total = 33'792;   ///< bytes of the whole head
-    std::uint32_t headers = 1000;   ///< number of field lines
-    bool ignores_invalid = true;    ///< drop fields whose name has odd characters
+    std::uint32_t line =
+        8192;  ///< bytes of the request line or of one field line, line end included
+    std::uint32_t total = 33'792;  ///< bytes of the whole head
+    std::uint32_t headers = 1000;  ///< number of field lines
+    bool ignores_invalid = true;   ///< drop fields whose name has odd characters
     bool allows_underscores = false;
 };
 
@@ -56,9 +57,13 @@ class HeadScan {
     [[nodiscard]] Outcome feed(std::string_view bytes, const HeadLimits& limits);
 
     [[nodiscard]] std::uint32_t size() const { return line_begin_; }
+
     [[nodiscard]] const RequestLine& line() const { return line_; }
+
     [[nodiscard]] std::uint32_t field_lines() const { return field_lines_; }
+
     [[nodiscard]] HeadFault fault() const { return fault_; }
+
     [[nodiscard]] bool has_request_line() const { return stage_ != Stage::RequestLine; }
 
   private:

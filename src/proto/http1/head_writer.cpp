@@ -35,8 +35,8 @@ struct Pen {
         text(bytes);
         if (has_control_byte(bytes)) {
             std::replace_if(
-                begin, at,
-                [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+                begin, at, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+                ' ');
         }
     }
 
@@ -57,7 +57,8 @@ struct Pen {
 }  // namespace
 
 std::size_t HeadWriter::bound(const http::Reply& reply) {
-    constexpr std::size_t kFixedFields = 512;  // names, line ends, numbers and dates of what follows
+    constexpr std::size_t kFixedFields =
+        512;  // names, line ends, numbers and dates of what follows
     std::size_t size = kMaxStart + kFixedFields + reply.content_type.size() + reply.etag.size() +
                        reply.location.size() + reply.content_range.size() +
                        reply.prepared_lines.size();

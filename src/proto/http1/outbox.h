@@ -19,9 +19,12 @@ class Outbox {
     Outbox() : bytes_(std::make_unique_for_overwrite<char[]>(kSize)) {}
 
     [[nodiscard]] std::size_t room() const { return kSize - end_; }
+
     [[nodiscard]] char* at() { return bytes_.get() + end_; }
+
     /// `count` bytes were written at at().
     void advance(std::size_t count) { end_ += count; }
+
     void append(std::string_view bytes) {
         if (!bytes.empty()) {
             std::memcpy(at(), bytes.data(), bytes.size());
@@ -35,10 +38,13 @@ class Outbox {
         taken_ = end_;
         return taken;
     }
+
     [[nodiscard]] bool has_news() const { return end_ != taken_; }
+
     [[nodiscard]] bool owns(const char* at) const {
         return at >= bytes_.get() && at < bytes_.get() + kSize;
     }
+
     void clear() { taken_ = end_ = 0; }
 
   private:

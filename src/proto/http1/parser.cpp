@@ -25,14 +25,22 @@ struct NamedMethod {
 };
 
 constexpr std::array<NamedMethod, 16> kMethods{{
-    {"GET", http::Method::Get},           {"HEAD", http::Method::Head},
-    {"POST", http::Method::Post},         {"PUT", http::Method::Put},
-    {"DELETE", http::Method::Delete},     {"OPTIONS", http::Method::Options},
-    {"TRACE", http::Method::Trace},       {"CONNECT", http::Method::Connect},
-    {"PATCH", http::Method::Patch},       {"MKCOL", http::Method::Mkcol},
-    {"COPY", http::Method::Copy},         {"MOVE", http::Method::Move},
-    {"PROPFIND", http::Method::Propfind}, {"PROPPATCH", http::Method::Proppatch},
-    {"LOCK", http::Method::Lock},         {"UNLOCK", http::Method::Unlock},
+    {"GET", http::Method::Get},
+    {"HEAD", http::Method::Head},
+    {"POST", http::Method::Post},
+    {"PUT", http::Method::Put},
+    {"DELETE", http::Method::Delete},
+    {"OPTIONS", http::Method::Options},
+    {"TRACE", http::Method::Trace},
+    {"CONNECT", http::Method::Connect},
+    {"PATCH", http::Method::Patch},
+    {"MKCOL", http::Method::Mkcol},
+    {"COPY", http::Method::Copy},
+    {"MOVE", http::Method::Move},
+    {"PROPFIND", http::Method::Propfind},
+    {"PROPPATCH", http::Method::Proppatch},
+    {"LOCK", http::Method::Lock},
+    {"UNLOCK", http::Method::Unlock},
 }};
 
 struct NamedField {
@@ -116,8 +124,8 @@ LineKind parse_field_line(std::string_view line, const HeadLimits& limits, Heade
     if (has_control_byte(out.value)) {
         return LineKind::Bad;
     }
-    const bool is_plain = (classes & kPlainName) != 0 &&
-                          (!has_underscore || limits.allows_underscores);
+    const bool is_plain =
+        (classes & kPlainName) != 0 && (!has_underscore || limits.allows_underscores);
     if (!is_plain && limits.ignores_invalid) {
         return LineKind::Dropped;
     }

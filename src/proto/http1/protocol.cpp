@@ -8,7 +8,8 @@
 namespace sluice::http1 {
 
 net::ProtocolKind protocol_kind() {
-    return {.name = "http", .create = [](net::WorkerContext& worker) -> std::unique_ptr<net::Protocol> {
+    return {.name = "http",
+            .create = [](net::WorkerContext& worker) -> std::unique_ptr<net::Protocol> {
                 return std::make_unique<Http1>(worker);
             }};
 }
@@ -23,12 +24,9 @@ Http1::~Http1() {
 }
 
 void Http1::accept(net::Accepted connection) {
-    Session* const session = sessions_.make(*this,
-                                            worker_.loop,
-                                            std::move(connection.fd),
-                                            connection.peer,
-                                            connection.listener,
-                                            worker_.next_connection_number++);
+    Session* const session =
+        sessions_.make(*this, worker_.loop, std::move(connection.fd), connection.peer,
+                       connection.listener, worker_.next_connection_number++);
     note_idle(*session);
     if (!session->adopt()) {
         destroy(*session);

@@ -31,21 +31,31 @@ class Http1 final : public net::Protocol {
 
     void accept(net::Accepted connection) override;
     void generation_changed() override;
+
     void retire() override {}  // replies say Connection: close from now on; see Session
+
     void stop() override;
+
     [[nodiscard]] std::size_t connections() const override { return sessions_.live(); }
+
     std::size_t shed_idle(std::size_t count) override;
 
     // For sessions.
     [[nodiscard]] net::WorkerContext& worker() { return worker_; }
+
     [[nodiscard]] Outbox& outbox() { return outbox_; }
+
     [[nodiscard]] HeadWriter& head_writer() { return head_writer_; }
+
     /// Memory for input that is dropped at once.
     [[nodiscard]] std::span<char> scratch() { return {scratch_.get(), kScratchSize}; }
+
     [[nodiscard]] Talk& take_talk(Session& session);
     void give_back(Talk& talk);
     void destroy(Session& session);
+
     void note_idle(Session& session) { idle_.push_back(session); }
+
     void note_busy(Session& session) { busy_.push_back(session); }
 
   private:

@@ -31,7 +31,8 @@ constexpr std::array<std::uint16_t, 8> kAllowed = [] {
     allow(State::Head, bit(State::Idle) | bit(State::Deciding) | bit(State::Body));
     allow(State::Deciding, bit(State::Body));
     allow(State::Body, bit(State::Replying) | bit(State::Deciding));
-    allow(State::Replying, bit(State::Sending) | bit(State::Idle) | bit(State::Head) | bit(State::Closing));
+    allow(State::Replying,
+          bit(State::Sending) | bit(State::Idle) | bit(State::Head) | bit(State::Closing));
     allow(State::Sending, bit(State::Idle) | bit(State::Head) | bit(State::Closing));
     allow(State::Closing, bit(State::Lingering));
     return table;
@@ -312,7 +313,8 @@ void Session::settle() {
         return;
     }
     set_deadlines();
-    const bool takes_input = state_ == State::Idle || state_ == State::Head || state_ == State::Body;
+    const bool takes_input =
+        state_ == State::Idle || state_ == State::Head || state_ == State::Body;
     const bool is_blocked = talk_ != nullptr && !talk_->chain.empty();
     if (takes_input && !is_blocked && is_readable()) {
         yield();

@@ -57,7 +57,9 @@ class Session final : public net::Connection, public SessionLink {
     void abandon();
 
     [[nodiscard]] std::uint64_t number() const { return number_; }
+
     [[nodiscard]] std::uint32_t requests() const { return requests_; }
+
     [[nodiscard]] State state() const { return state_; }
 
   private:

@@ -13,12 +13,12 @@ namespace sluice::http1 {
 
 namespace {
 
-constexpr std::size_t kCopiedBody = 8 * 1024;     // copied behind its head; larger ones are referenced
-constexpr std::uint32_t kReadsPerTurn = 16;       // of 64 KiB, for bodies that are dropped
-constexpr std::uint32_t kRequestsPerTurn = 64;    // pipelined, before others have their turn
+constexpr std::size_t kCopiedBody = 8 * 1024;  // copied behind its head; larger ones are referenced
+constexpr std::uint32_t kReadsPerTurn = 16;    // of 64 KiB, for bodies that are dropped
+constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
 constexpr std::size_t kPullSize = std::size_t{1} << 30;
-constexpr std::size_t kChunkedRead = 16 * 1024;   // what may be read past a chunked body's end
+constexpr std::size_t kChunkedRead = 16 * 1024;  // what may be read past a chunked body's end
 
 bool has_no_content(int status) {
     return status < 200 || status == 204 || status == 304;
@@ -68,10 +68,9 @@ Step Session::receive_body() {
     }
     ++talk.reads;
     std::span<char> into = protocol_.scratch();
-    into = talk.body.is_chunked()
-               ? into.first(kChunkedRead)
-               : into.first(static_cast<std::size_t>(
-                     std::min<std::uint64_t>(into.size(), talk.body.remaining())));
+    into = talk.body.is_chunked() ? into.first(kChunkedRead)
+                                  : into.first(static_cast<std::size_t>(std::min<std::uint64_t>(
+                                        into.size(), talk.body.remaining())));
     const auto received = recv(into);
     if (!received || received->is_end) {
         // Replies to the requests before this one may still wait in the outbox.
@@ -211,7 +210,9 @@ Step Session::step_sending() {
 Step Session::pull_body() {
     Talk& talk = *talk_;
     const std::uint64_t chunk = talk.exchange.location->core->sendfile_max_chunk->count;
-    const std::size_t most = chunk == 0 ? kPullSize : static_cast<std::size_t>(std::min<std::uint64_t>(chunk, kPullSize));
+    const std::size_t most =
+        chunk == 0 ? kPullSize
+                   : static_cast<std::size_t>(std::min<std::uint64_t>(chunk, kPullSize));
     net::Chain pulled;
     switch (talk.exchange.reply.body->pull(pulled, most)) {
         case http::Pull::More:
@@ -251,9 +252,7 @@ bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
         is_good = is_good && chain.push(pulled[i]);
     }
     if (has_frame || (talk.is_chunked && is_last)) {
-        const std::string_view end = !is_last      ? "\r\n"
-                                     : has_frame   ? "\r\n0\r\n\r\n"
-                                                   : "0\r\n\r\n";
+        const std::string_view end = !is_last ? "\r\n" : has_frame ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
         is_good = is_good && chain.push_memory(end);
     }
     talk.committed += chain.bytes() - before;
@@ -370,8 +369,8 @@ Step Session::step_closing() {
     if (step != Step::Again) {
         return step;
     }
-    const bool has_unread = talk.has_unread || talk.begin < talk.filled || talk.leftover_size > 0 ||
-                            is_readable();
+    const bool has_unread =
+        talk.has_unread || talk.begin < talk.filled || talk.leftover_size > 0 || is_readable();
     const bool lingers = talk.lingering == http::Lingering::Always ||
                          (talk.lingering == http::Lingering::On && has_unread);
     if (!lingers || !shutdown_write()) {

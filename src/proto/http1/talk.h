@@ -45,7 +45,9 @@ class Talk final : public http::Wire {
     void detach();
 
     [[nodiscard]] std::string_view input() const { return {page.get() + begin, filled - begin}; }
+
     [[nodiscard]] std::size_t room() const { return capacity - filled; }
+
     /// Room for more input behind what is buffered: moves it to the front or to a larger page, of
     /// at most `limit` bytes. Only while no exchange views the page.
     void make_room(std::size_t limit);
@@ -60,8 +62,8 @@ class Talk final : public http::Wire {
 
     std::unique_ptr<char[]> page;
     std::size_t capacity = kPageSize;
-    std::size_t begin = 0;   ///< first byte of the request that runs or is being received
-    std::size_t next = 0;    ///< first byte behind what that request has used so far
+    std::size_t begin = 0;  ///< first byte of the request that runs or is being received
+    std::size_t next = 0;   ///< first byte behind what that request has used so far
     std::size_t filled = 0;
     std::unique_ptr<char[]> leftover;  ///< input behind a chunked body that was read elsewhere
     std::size_t leftover_size = 0;
@@ -72,22 +74,22 @@ class Talk final : public http::Wire {
     Millis head_started{};
     std::size_t committed = 0;  ///< bytes of this reply handed to outbox or chain
     std::size_t head_size = 0;
-    std::uint32_t handled = 0;   ///< requests since the talk was attached
-    std::uint32_t reads = 0;     ///< recv calls in this run of the session
+    std::uint32_t handled = 0;          ///< requests since the talk was attached
+    std::uint32_t reads = 0;            ///< recv calls in this run of the session
     std::array<char, 24> chunk_head{};  ///< size line of the chunk being sent
     http::Lingering lingering = http::Lingering::On;
     Millis linger_time{};
     Millis linger_timeout{};
     Millis send_timeout{60'000};
     bool resets_on_timeout = false;
-    bool is_running = false;    ///< an exchange is between begin and end
-    bool is_decided = false;    ///< reply_ready() was called
+    bool is_running = false;        ///< an exchange is between begin and end
+    bool is_decided = false;        ///< reply_ready() was called
     bool waits_for_body = false;    ///< the body answered Later
     bool is_body_complete = false;  ///< nothing more will be pulled
     bool is_chunked = false;
-    bool has_continued = false;     ///< 100 Continue was sent
-    bool closes = false;            ///< this reply is the connection's last
-    bool has_unread = false;        ///< input that nobody will read: close lingers
+    bool has_continued = false;  ///< 100 Continue was sent
+    bool closes = false;         ///< this reply is the connection's last
+    bool has_unread = false;     ///< input that nobody will read: close lingers
 
   private:
     mutable net::Address peer_;

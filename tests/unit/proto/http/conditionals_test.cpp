@@ -3,9 +3,9 @@
 // Runs in: tests.
 #include "proto/http/conditionals.h"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace sluice::http {
 namespace {
@@ -47,8 +47,10 @@ TEST_F(Conditionals, IfNoneMatchOverrulesIfModifiedSince) {
 TEST_F(Conditionals, IfModifiedSinceFollowsTheRule) {
     EXPECT_EQ(judge({{"", kSame, Field::IfModifiedSince}}), Condition::NotModified);
     EXPECT_EQ(judge({{"", kLater, Field::IfModifiedSince}}), Condition::Proceed);
-    EXPECT_EQ(judge({{"", kLater, Field::IfModifiedSince}}, ModifiedRule::Before), Condition::NotModified);
-    EXPECT_EQ(judge({{"", kEarlier, Field::IfModifiedSince}}, ModifiedRule::Before), Condition::Proceed);
+    EXPECT_EQ(judge({{"", kLater, Field::IfModifiedSince}}, ModifiedRule::Before),
+              Condition::NotModified);
+    EXPECT_EQ(judge({{"", kEarlier, Field::IfModifiedSince}}, ModifiedRule::Before),
+              Condition::Proceed);
     EXPECT_EQ(judge({{"", kSame, Field::IfModifiedSince}}, ModifiedRule::Off), Condition::Proceed);
     EXPECT_EQ(judge({{"", "nonsense", Field::IfModifiedSince}}), Condition::Proceed);
 }

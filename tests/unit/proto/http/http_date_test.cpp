@@ -3,11 +3,11 @@
 // Runs in: tests.
 #include "proto/http/http_date.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <ctime>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace sluice::http {
 namespace {
@@ -49,8 +49,9 @@ TEST(HttpDate, ReadsAllThreeForms) {
 TEST(HttpDate, RefusesOtherTexts) {
     for (const std::string_view bad :
          {"", "0", "Sun", "Sun, 31 Feb 2000 00:00:00 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
-          "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMTx", "Sun, 6 Nov 1994 08:49:37 GMT",
-          "Sun,06 Nov 1994 08:49:37 GMT", "Sun, 06 Nux 1994 08:49:37 GMT"}) {
+          "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMTx",
+          "Sun, 6 Nov 1994 08:49:37 GMT", "Sun,06 Nov 1994 08:49:37 GMT",
+          "Sun, 06 Nux 1994 08:49:37 GMT"}) {
         EXPECT_FALSE(parse_http_date(bad)) << bad;
     }
 }

@@ -4,10 +4,10 @@
 // Runs in: tests.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "../../conf/fake_facts.h"
 #include "conf/generation.h"
@@ -41,7 +41,8 @@ inline constexpr Module kTellPlace{.name = "tell_place", .bind = &bind_tell_plac
 
 class SiteFixture {
   public:
-    explicit SiteFixture(std::string_view text, const Module& module = kTellPlace) : modules_{&module} {
+    explicit SiteFixture(std::string_view text, const Module& module = kTellPlace)
+        : modules_{&module} {
         facts_.files["/p/test.conf"] = text;
         const Features features{modules_};
         conf::CompileOptions options;
@@ -66,6 +67,7 @@ class SiteFixture {
     }
 
     [[nodiscard]] ListenerId listener(std::string_view key) { return facts_.listener_id(key); }
+
     [[nodiscard]] const Port* port(std::string_view key) {
         return generation ? find_port(*generation, listener(key)) : nullptr;
     }
@@ -84,10 +86,15 @@ class SiteFixture {
 class LooseWire final : public Wire {
   public:
     void reply_ready(Exchange&) override { ++ready; }
+
     void wake(Exchange&) override {}
+
     const net::Address& peer() const override { return peer_; }
+
     const net::Address& local() const override { return local_; }
+
     std::uint64_t connection_number() const override { return 7; }
+
     std::uint32_t request_number() const override { return 3; }
 
     int ready = 0;
@@ -99,7 +106,9 @@ class LooseWire final : public Wire {
 
 /// One exchange, ready to run for a GET of a uri.
 struct LooseExchange {
-    explicit LooseExchange(SiteFixture& site, std::string_view uri, std::string_view host = "",
+    explicit LooseExchange(SiteFixture& site,
+                           std::string_view uri,
+                           std::string_view host = "",
                            std::string_view key = "0.0.0.0:80") {
         bool is_captured = false;
         exchange.port = site.port(key);

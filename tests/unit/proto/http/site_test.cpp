@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Servers, locations, error pages and redirects, from the configuration's text to the reply.
 // Runs in: tests.
-#include "site_fixture.h"
-
 #include <gtest/gtest.h>
 
 #include "proto/http/variables.h"
+#include "site_fixture.h"
 
 namespace sluice::http {
 namespace {
@@ -162,7 +161,8 @@ TEST(Phases, TooLargeABodyIs413) {
 
 TEST(Redirects, BecomeAbsoluteAsAsked) {
     const auto location = [](std::string_view settings) {
-        SiteFixture site("http { server { listen 80; server_name s.example; " + std::string(settings) + " } }");
+        SiteFixture site("http { server { listen 80; server_name s.example; " +
+                         std::string(settings) + " } }");
         LooseExchange loose(site, "/x", "h.example");
         loose.exchange.location = loose.exchange.server->root;
         loose.exchange.reply.location = "/x/";
@@ -200,7 +200,8 @@ TEST(FilePath, FollowsRootAndAlias) {
 }
 
 TEST(ContentType, ComesFromTypesOrTheDefault) {
-    SiteFixture site("http { types { text/css css; image/x-a A aa; } default_type x/y; server { listen 80; } }");
+    SiteFixture site(
+        "http { types { text/css css; image/x-a A aa; } default_type x/y; server { listen 80; } }");
     const CoreConf& core = *site.port("0.0.0.0:80")->default_server->root->core;
 
     EXPECT_EQ(content_type_of(core, "/a.CSS"), "text/css");
@@ -229,27 +230,32 @@ TEST(Configuration, NamesItsMistakes) {
          "a duplicate default server for 0.0.0.0:80"},
         {"http { server { listen 80; server_name x; } server { listen 80; server_name x; } }",
          "conflicting server name \"x\" on 0.0.0.0:80, ignored"},
-        {"http { server { listen 80; location /a { } location /a { } } }", "duplicate location \"/a\""},
+        {"http { server { listen 80; location /a { } location /a { } } }",
+         "duplicate location \"/a\""},
         {"http { server { listen 80 ssl; } }", "the \"ssl\" parameter"},
         {"http { server { listen 80 nonsense; } }", "invalid parameter \"nonsense\""},
         {"http { server { listen 70000; } }", "invalid port"},
         {"http { server { listen 80; location ~ ( { } } }", "pcre2_compile() failed"},
-        {"http { server { listen 80; location /a { location /b { } } } }", "is outside location \"/a\""},
-        {"http { server { listen 80; location = /a { location /a/b { } } } }", "inside the exact location"},
+        {"http { server { listen 80; location /a { location /b { } } } }",
+         "is outside location \"/a\""},
+        {"http { server { listen 80; location = /a { location /a/b { } } } }",
+         "inside the exact location"},
         {"http { server { listen 80; error_page 200 /x; } }", "must be between 300 and 599"},
         {"http { server { listen 80; location / { root /a; alias /b; } } }", "specified earlier"},
         {"http { server { listen 80; server_name a*b; } }", "invalid server name"},
         {"http { server { listen 80; root /$nonsense; } }", "unknown \"nonsense\" variable"},
     };
+
     for (const auto& c : cases) {
         SiteFixture site(c.text);
-        EXPECT_NE(site.complaints().find(c.complaint), std::string::npos)
-            << c.text << "\n" << site.complaints();
+        EXPECT_NE(site.complaints().find(c.complaint), std::string::npos) << c.text << "\n"
+                                                                          << site.complaints();
     }
 }
 
 TEST(Configuration, ListenKeepsItsOptions) {
-    SiteFixture site("http { server { listen [::1]:8080 backlog=7 reuseport deferred; listen unix:/run/s; } }");
+    SiteFixture site(
+        "http { server { listen [::1]:8080 backlog=7 reuseport deferred; listen unix:/run/s; } }");
     ASSERT_EQ(site.complaints(), "");
 
     const conf::ListenSpec* const spec = site.generation->find_listen(site.listener("[::1]:8080"));
@@ -264,7 +270,9 @@ TEST(Configuration, ListenKeepsItsOptions) {
 TEST(Variables, TellAboutTheRequest) {
     SiteFixture site("http { server { listen 80; server_name s; } }");
     LooseExchange loose(site, "/a b", "h.example");
-    Header headers[] = {{"User-Agent", "curl", Field::UserAgent}, {"X-A", "1"}, {"x-a", "2"},
+    Header headers[] = {{"User-Agent", "curl", Field::UserAgent},
+                        {"X-A", "1"},
+                        {"x-a", "2"},
                         {"Cookie", "a=1; b=2", Field::Cookie}};
     loose.exchange.request.headers = headers;
     loose.exchange.request.args = "x=1&y=2";

@@ -3,9 +3,9 @@
 // Runs in: tests.
 #include "proto/http/uri.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace sluice::http {
 namespace {
@@ -54,9 +54,10 @@ TEST(Uri, TakesTargetsApart) {
 }
 
 TEST(Uri, RefusesWhatNginxRefuses) {
-    const std::string_view bad[] = {"/..",      "/../a",  "/a/../../b", "/%2e%2e/a", "/%00",    "/a%0",
-                                    "/a%",      "/%zz",   "a/b",        "",          "/a\x01",  "/a b",
-                                    "://host/", "1h://x", "http:///x",  "/a\x7f",    "/a?b\x01"};
+    const std::string_view bad[] = {"/..",    "/../a",   "/a/../../b", "/%2e%2e/a", "/%00",
+                                    "/a%0",   "/a%",     "/%zz",       "a/b",       "",
+                                    "/a\x01", "/a b",    "://host/",   "1h://x",    "http:///x",
+                                    "/a\x7f", "/a?b\x01"};
     for (const std::string_view target : bad) {
         Arena arena;
         EXPECT_FALSE(parse_target(target, true, arena)) << target;
@@ -105,7 +106,8 @@ TEST(Host, IsLoweredAndStripped) {
 
 TEST(Host, RefusesWhatIsNone) {
     Arena arena;
-    for (const std::string_view bad : {"", ".", "a..b", "a/b", "a b", "a:b", "[::1", "[]", "[x]", "a@b", ":80"}) {
+    for (const std::string_view bad :
+         {"", ".", "a..b", "a/b", "a b", "a:b", "[::1", "[]", "[x]", "a@b", ":80"}) {
         EXPECT_FALSE(parse_host(bad, arena)) << bad;
     }
 }

@@ -3,9 +3,9 @@
 // Runs in: tests.
 #include "proto/http1/body_reader.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace sluice::http1 {
 namespace {
@@ -68,9 +68,9 @@ TEST(BodyReader, FindsTheEndOfChunks) {
 
 TEST(BodyReader, RefusesBadChunks) {
     for (const std::string_view bad :
-         {"x\r\n", "-1\r\n", "5 \r\nhello\r\n", "0x5\r\nhello\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n",
-          "5\r\nhello\n0\r\n\r\n", "ffffffffffffffffff\r\n", "\r\n", ";a\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n",
-          "5\rXhello\r\n0\r\n\r\n", "0\r\n\rX"}) {
+         {"x\r\n", "-1\r\n", "5 \r\nhello\r\n", "0x5\r\nhello\r\n", "5\r\nhelloX\r\n0\r\n\r\n",
+          "5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "ffffffffffffffffff\r\n", "\r\n",
+          ";a\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5\rXhello\r\n0\r\n\r\n", "0\r\n\rX"}) {
         EXPECT_EQ(read_everyhow(chunked(), bad).outcome, BodyReader::Outcome::Malformed) << bad;
     }
 }

@@ -4,10 +4,10 @@
 // Runs in: tests.
 #include "proto/http1/parser.h"
 
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace sluice::http1 {
 namespace {
@@ -24,7 +24,9 @@ struct Parsed {
     friend bool operator==(const Parsed&, const Parsed&) = default;
 };
 
-Parsed judge(std::string_view bytes, const HeadScan& scan, HeadScan::Outcome outcome,
+Parsed judge(std::string_view bytes,
+             const HeadScan& scan,
+             HeadScan::Outcome outcome,
              const HeadLimits& limits) {
     Parsed out;
     if (outcome == HeadScan::Outcome::More) {
@@ -60,7 +62,9 @@ Parsed judge(std::string_view bytes, const HeadScan& scan, HeadScan::Outcome out
 }
 
 // Feeds `bytes` at once, or in two parts; the page is copied for the second, as a grown page is.
-Parsed parse(std::string_view bytes, std::optional<std::size_t> split = {}, const HeadLimits& limits = {}) {
+Parsed parse(std::string_view bytes,
+             std::optional<std::size_t> split = {},
+             const HeadLimits& limits = {}) {
     HeadScan scan;
     if (split) {
         const std::string first(bytes.substr(0, *split));
@@ -85,7 +89,8 @@ Parsed parse_everyhow(std::string_view bytes, const HeadLimits& limits = {}) {
 
 TEST(Parser, TakesAnOrdinaryRequestApart) {
     const std::string bytes =
-        "GET /a%20b?x=1 HTTP/1.1\r\nHost: Example.com:80\r\nUser-Agent:curl  \r\nAccept:\t*/*\r\n\r\nrest";
+        "GET /a%20b?x=1 HTTP/1.1\r\nHost: Example.com:80\r\nUser-Agent:curl  "
+        "\r\nAccept:\t*/*\r\n\r\nrest";
 
     const Parsed got = parse_everyhow(bytes);
 
@@ -156,7 +161,8 @@ TEST(Parser, AnswersEachHeadWithItsStatus) {
         {"GET / http/1.1\r\nHost: h\r\n\r\n", 400},
         {"POST /\r\n", 400},
         {"GET\r\n", 400},
-        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+         400},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1, 1\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\n", 400},
@@ -165,7 +171,9 @@ TEST(Parser, AnswersEachHeadWithItsStatus) {
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9223372036854775808\r\n\r\n", 400},
         {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n",
+         400},
         {"\x16\x03\x01", 400},
 
         {"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n", 405},
@@ -201,7 +209,8 @@ TEST(Parser, KeepsALineOfExactlyTheBufferSize) {
     limits.line = 64;
     const auto line_of = [](std::size_t size) {
         const std::string rest = " HTTP/1.1\r\n";
-        return "GET /" + std::string(size - 5 - rest.size(), 'a') + rest + std::string(kHost) + "\r\n";
+        return "GET /" + std::string(size - 5 - rest.size(), 'a') + rest + std::string(kHost) +
+               "\r\n";
     };
 
     EXPECT_EQ(parse_everyhow(line_of(64), limits).status, 0);
@@ -218,14 +227,16 @@ TEST(Parser, RefusesTooLongAndTooManyFields) {
     limits.headers = 3;
     const std::string start = "GET / HTTP/1.1\r\nHost: h\r\n";
 
-    EXPECT_EQ(parse_everyhow(start + "X: " + std::string(80, 'a') + "\r\n\r\n", limits).status, 400);
+    EXPECT_EQ(parse_everyhow(start + "X: " + std::string(80, 'a') + "\r\n\r\n", limits).status,
+              400);
     EXPECT_EQ(parse_everyhow(start + "A: 1\r\nB: 1\r\n\r\n", limits).status, 0);
     EXPECT_EQ(parse_everyhow(start + "A: 1\r\nB: 1\r\nC: 1\r\n\r\n", limits).status, 400);
 }
 
 TEST(Parser, ReadsConnectionAsAList) {
     const auto keeps = [](std::string_view version, std::string_view field) {
-        return parse("GET / HTTP/" + std::string(version) + "\r\nHost: h\r\n" + std::string(field) + "\r\n")
+        return parse("GET / HTTP/" + std::string(version) + "\r\nHost: h\r\n" + std::string(field) +
+                     "\r\n")
             .keeps_alive;
     };
 

@@ -4,11 +4,11 @@
 // Runs in: tests.
 #include "proto/http1/session.h"
 
-#include <fcntl.h>
-#include <gtest/gtest.h>
-
 #include <array>
+#include <fcntl.h>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "../http/site_fixture.h"
 #include "proto/http1/protocol.h"
@@ -43,6 +43,7 @@ struct Pieces final : http::Body {
         static_cast<void>(out.push_memory(kParts[static_cast<std::size_t>(given++)]));
         return http::Pull::More;
     }
+
     void close() noexcept override { ++closed; }
 };
 
@@ -218,8 +219,10 @@ TEST_F(SessionTest, AHeadMayArriveByteByByte) {
 
 TEST_F(SessionTest, BodiesAreDroppedAndTheNextRequestIsFound) {
     const std::string sized = "POST /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n";
-    const std::string chunked = "POST /hello HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const std::string all = sized + "0123456789" + chunked + "4\r\nabcd\r\n0\r\n\r\n" + std::string(kHello);
+    const std::string chunked =
+        "POST /hello HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string all =
+        sized + "0123456789" + chunked + "4\r\nabcd\r\n0\r\n\r\n" + std::string(kHello);
 
     EXPECT_EQ(count_of(exchange(all), "\r\n\r\nhello"), 3);
 
@@ -287,7 +290,8 @@ TEST_F(SessionTest, HeadHasNoBody) {
 }
 
 TEST_F(SessionTest, OldVersionsCloseUnlessTheyAsk) {
-    EXPECT_TRUE(exchange("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").ends_with("hello"));
+    EXPECT_TRUE(
+        exchange("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").ends_with("hello"));
     EXPECT_TRUE(exchange("GET /hello HTTP/1.0\r\n\r\n").ends_with("hello<end>"));
     client = connect();
     EXPECT_EQ(exchange("GET /hello\r\n"), "hello<end>") << "HTTP/0.9 has no head";
@@ -296,10 +300,12 @@ TEST_F(SessionTest, OldVersionsCloseUnlessTheyAsk) {
 TEST_F(SessionTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {
     const std::string reply = exchange("GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_NE(reply.find("Transfer-Encoding: chunked\r\n"), reply.npos);
-    EXPECT_TRUE(reply.ends_with("\r\n\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")) << reply;
+    EXPECT_TRUE(reply.ends_with("\r\n\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n"))
+        << reply;
     EXPECT_EQ(logged_bytes, static_cast<std::int64_t>(reply.size()));
 
-    EXPECT_TRUE(exchange("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").ends_with("\r\n\r\nonetwothree<end>"));
+    EXPECT_TRUE(exchange("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+                    .ends_with("\r\n\r\nonetwothree<end>"));
     EXPECT_EQ(Pieces::closed, 2);
 }
 
@@ -454,8 +460,9 @@ TEST_F(SessionTest, AConnectionOutlivesItsListener) {
 class LimitedSessionTest : public SessionTest {
   protected:
     LimitedSessionTest()
-        : SessionTest("http { keepalive_requests 2; keepalive_timeout 75s 20s; client_max_body_size 8; "
-                      "server { listen 80; } }") {}
+        : SessionTest(
+              "http { keepalive_requests 2; keepalive_timeout 75s 20s; client_max_body_size 8; "
+              "server { listen 80; } }") {}
 };
 
 TEST_F(LimitedSessionTest, KeepaliveRequestsIsCounted) {
@@ -466,15 +473,16 @@ TEST_F(LimitedSessionTest, KeepaliveRequestsIsCounted) {
 
 TEST_F(LimitedSessionTest, ChunksPastTheLimitAre413) {
     const std::string reply = exchange(
-        "POST /hello HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n");
+        "POST /hello HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n");
 
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 413 ")) << reply;
     EXPECT_TRUE(reply.ends_with("<end>"));
 }
 
 TEST_F(LimitedSessionTest, TooLongABodyIsRefusedUnread) {
-    const std::string reply =
-        exchange("POST /hello HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+    const std::string reply = exchange(
+        "POST /hello HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
 
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 413 ")) << reply;
     EXPECT_TRUE(reply.ends_with("<end>"));
