@@ -59,13 +59,13 @@ SinkId Build::declare_sink(std::string_view target, Position at) {
 }
 
 std::string_view Build::absolute_path(std::string_view path) {
-    return arena().copy(path.starts_with('/') ? std::string(path) : facts_.prefix() + std::string(path));
+    return arena().copy(path.starts_with('/') ? std::string(path)
+                                              : facts_.prefix() + std::string(path));
 }
 
 bool Build::error(Position at, std::string message, std::string expectation) {
-    return diagnostics_.add({.at = at,
-                             .message = std::move(message),
-                             .expectation = std::move(expectation)});
+    return diagnostics_.add(
+        {.at = at, .message = std::move(message), .expectation = std::move(expectation)});
 }
 
 bool Build::error(const Argument& at, std::string message, std::string expectation) {

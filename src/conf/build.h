@@ -31,14 +31,20 @@ class Build {
         : generation_(generation), facts_(facts), diagnostics_(diagnostics), features_(features) {}
 
     [[nodiscard]] Facts& facts() { return facts_; }
+
     [[nodiscard]] Diagnostics& diagnostics() { return diagnostics_; }
+
     /// The generation's arena: what is put there lives as long as the generation.
     [[nodiscard]] Arena& arena();
+
     [[nodiscard]] Generation& generation() { return generation_; }
+
     /// Whether `compat nginx;` stands anywhere.
     [[nodiscard]] bool is_compat() const { return is_compat_; }
+
     /// CompileOptions::features: what the registry passes to the protocols' blocks.
     [[nodiscard]] const void* features() const { return features_; }
+
     /// The level that is being read.
     [[nodiscard]] Level& level() { return *level_; }
 
@@ -51,7 +57,9 @@ class Build {
     ListenSpec& declare_listen(std::string_view key);
     /// Declares a log destination and gives its id.
     SinkId declare_sink(std::string_view target, Position at);
-    /// Calls `frozen(build, object)` once, when every level has inherited, in order of registration.
+
+    /// Calls `frozen(build, object)` once, when every level has inherited, in order of
+    /// registration.
     void on_frozen(Frozen frozen, void* object) { frozen_.push_back({frozen, object}); }
 
     /// `path` itself when absolute, else below the prefix; in the arena, NUL-terminated.

@@ -26,6 +26,7 @@ class Writer {
         std::memcpy(bytes, &value, sizeof value);
         out.append(bytes, sizeof value);
     }
+
     void text(std::string_view value) {
         number(static_cast<std::uint64_t>(value.size()));
         out.append(value);
@@ -49,6 +50,7 @@ class Reader {
         rest_.remove_prefix(sizeof value);
         return value;
     }
+
     std::string text() {
         const auto size = number<std::uint64_t>();
         if (size > rest_.size()) {
@@ -59,8 +61,11 @@ class Reader {
         rest_.remove_prefix(size);
         return out;
     }
+
     [[nodiscard]] bool is_good() const { return is_good_; }
+
     [[nodiscard]] bool is_empty() const { return rest_.empty(); }
+
     [[nodiscard]] std::size_t left() const { return rest_.size(); }
 
   private:
@@ -156,8 +161,9 @@ Result<std::string_view> Recorder::file(std::string_view path) {
 }
 
 Result<std::vector<std::string>> Recorder::glob(std::string_view pattern) {
-    return as_list(&answer(Question::Glob, pattern, [&] { return list_answer(live_.glob(pattern)); }),
-                   Question::Glob);
+    return as_list(
+        &answer(Question::Glob, pattern, [&] { return list_answer(live_.glob(pattern)); }),
+        Question::Glob);
 }
 
 std::optional<std::string> Recorder::env(std::string_view name) {
@@ -170,7 +176,8 @@ std::optional<std::string> Recorder::env(std::string_view name) {
 std::optional<Account> Recorder::user(std::string_view name) {
     return as_account(&answer(Question::User, name, [&] {
         const std::optional<Account> live = live_.user(name);
-        return live ? Answer{.code = 0, .values = {std::to_string(live->uid), std::to_string(live->gid)}}
+        return live ? Answer{.code = 0,
+                             .values = {std::to_string(live->uid), std::to_string(live->gid)}}
                     : absent();
     }));
 }
@@ -184,13 +191,15 @@ std::optional<std::uint32_t> Recorder::group(std::string_view name) {
 }
 
 Result<std::vector<std::string>> Recorder::resolve(std::string_view host) {
-    return as_list(&answer(Question::Resolve, host, [&] { return list_answer(live_.resolve(host)); }),
-                   Question::Resolve);
+    return as_list(
+        &answer(Question::Resolve, host, [&] { return list_answer(live_.resolve(host)); }),
+        Question::Resolve);
 }
 
 int Recorder::cpus() {
-    return std::stoi(answer(Question::Cpus, {}, [&] { return found(std::to_string(live_.cpus())); })
-                         .values.front());
+    return std::stoi(answer(Question::Cpus, {}, [&] {
+                         return found(std::to_string(live_.cpus()));
+                     }).values.front());
 }
 
 std::string Recorder::host_name() {

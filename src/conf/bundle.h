@@ -28,7 +28,18 @@ struct BundleHead {
 
 /// Kinds of question; the wire's numbers, add at the end.
 enum class Question : std::uint8_t {
-    File, Glob, Env, User, Group, Resolve, Cpus, HostName, Prefix, DefaultErrorLog, Listener, Sink,
+    File,
+    Glob,
+    Env,
+    User,
+    Group,
+    Resolve,
+    Cpus,
+    HostName,
+    Prefix,
+    DefaultErrorLog,
+    Listener,
+    Sink,
 };
 
 /// One recorded answer: an errno value (0: found; -1: absent) and texts or numbers as texts.

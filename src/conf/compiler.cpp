@@ -68,8 +68,9 @@ bool refuse_unknown(Build& build, const Directive& directive) {
     const Level& level = build.level();
     const std::string name(directive.name);
     if (is_nginx_directive(directive.name)) {
-        return build.error(directive, "unknown directive \"" + name +
-                                          "\": it is one of nginx's that this version does not have");
+        return build.error(directive,
+                           "unknown directive \"" + name +
+                               "\": it is one of nginx's that this version does not have");
     }
     std::string_view nearest;
     if (!build.diagnostics().is_full()) {  // a file of garbage must not cost a search per word
@@ -212,8 +213,8 @@ bool Compiler::read(Build& build, std::span<const Directive> directives) {
         }
         if (is_single(*match.row)) {
             if (std::find(level.seen.begin(), level.seen.end(), match.row) != level.seen.end()) {
-                is_good = build.error(directive, "\"" + std::string(directive.name) +
-                                                     "\" directive is duplicate");
+                is_good = build.error(
+                    directive, "\"" + std::string(directive.name) + "\" directive is duplicate");
                 continue;
             }
             level.seen.push_back(match.row);
@@ -266,7 +267,8 @@ void Compiler::set_default(Level& level, const Row& row, void* settings) {
     std::size_t at = 0;
     while (at < text.size()) {
         const std::size_t end = std::min(text.find(' ', at), text.size());
-        args.push_back({.text = generation_.arena_.copy(text.substr(at, end - at)), .is_quoted = true});
+        args.push_back(
+            {.text = generation_.arena_.copy(text.substr(at, end - at)), .is_quoted = true});
         at = end + 1;
     }
     const std::span<Argument> kept = generation_.arena_.make_span<Argument>(args.size());

@@ -80,7 +80,8 @@ std::string Diagnostics::render_line(const Diagnostic& diagnostic, const Tree& t
     if (diagnostic.at.line > 0 && diagnostic.at.file < tree.files.size()) {
         out += " in ";
         out += tree.files[diagnostic.at.file].path;
-        out += ':' + std::to_string(diagnostic.at.line) + ':' + std::to_string(diagnostic.at.column);
+        out +=
+            ':' + std::to_string(diagnostic.at.line) + ':' + std::to_string(diagnostic.at.column);
     }
     return out;
 }
@@ -88,7 +89,8 @@ std::string Diagnostics::render_line(const Diagnostic& diagnostic, const Tree& t
 std::string Diagnostics::render(const Diagnostic& diagnostic, const Tree& tree) {
     std::string out = render_line(diagnostic, tree);
     if (diagnostic.at.line > 0 && diagnostic.at.file < tree.files.size()) {
-        out += picture(diagnostic, line_of(tree.files[diagnostic.at.file].bytes, diagnostic.at.line));
+        out +=
+            picture(diagnostic, line_of(tree.files[diagnostic.at.file].bytes, diagnostic.at.line));
     }
     if (!diagnostic.expectation.empty()) {
         out += "\n    expected " + diagnostic.expectation;

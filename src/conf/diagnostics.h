@@ -17,11 +17,11 @@ enum class Severity : unsigned char { Warning, Error };
 
 struct Diagnostic {
     Severity severity = Severity::Error;
-    Position at{};            ///< line 0: about no place in particular
-    std::string message{};    ///< begins as nginx's does
+    Position at{};              ///< line 0: about no place in particular
+    std::string message{};      ///< begins as nginx's does
     std::string expectation{};  ///< "expected …" without the word; may be empty
-    std::string nearest{};    ///< a known name that is close; may be empty
-    std::size_t width = 1;    ///< bytes under the caret
+    std::string nearest{};      ///< a known name that is close; may be empty
+    std::size_t width = 1;      ///< bytes under the caret
 };
 
 class Diagnostics {
@@ -33,9 +33,13 @@ class Diagnostics {
     bool add(Diagnostic diagnostic);
 
     [[nodiscard]] bool has_errors() const { return errors_ > 0; }
+
     [[nodiscard]] std::size_t errors() const { return errors_; }
+
     [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
+
     [[nodiscard]] bool is_full() const { return all_.size() == kMax; }
+
     /// Errors and warnings that were counted only.
     [[nodiscard]] std::size_t dropped() const { return dropped_; }
 

@@ -81,7 +81,8 @@ Explanation explain(std::span<const Module* const> modules, std::string_view nam
         return out;
     }
     if (const AcceptedRow* const accepted = find_accepted(name); accepted != nullptr) {
-        return {std::string(name) + " — read without effect: " + std::string(accepted->why) + "\n", true};
+        return {std::string(name) + " — read without effect: " + std::string(accepted->why) + "\n",
+                true};
     }
     out.text = "no directive \"" + std::string(name) + "\"";
     if (is_nginx_directive(name)) {
@@ -95,14 +96,17 @@ Explanation explain(std::span<const Module* const> modules, std::string_view nam
 
 std::string reference_markdown(std::span<const Module* const> modules) {
     std::string out =
-        "# Directives\n\nMade from the program by `sluice --reference`; `sluice --explain NAME` shows one of "
+        "# Directives\n\nMade from the program by `sluice --reference`; `sluice --explain NAME` "
+        "shows one of "
         "them.\n";
-    out += "\n## Defaults that differ without `compat nginx;`\n\n| directive | sluice | nginx |\n|---|---|---|\n";
+    out +=
+        "\n## Defaults that differ without `compat nginx;`\n\n| directive | sluice | nginx "
+        "|\n|---|---|---|\n";
     for (const Module* module : modules) {
         for (const Row& row : module->kind->rows) {
             if (row.has_better) {
-                out += "| `" + std::string(row.name) + "` | " + std::string(row.better_text) + " | " +
-                       (row.has_default ? std::string(row.default_text) : "none") + " |\n";
+                out += "| `" + std::string(row.name) + "` | " + std::string(row.better_text) +
+                       " | " + (row.has_default ? std::string(row.default_text) : "none") + " |\n";
             }
         }
     }
@@ -118,7 +122,8 @@ std::string reference_markdown(std::span<const Module* const> modules) {
                    "\n- applied: " + std::string(applied(row.how_applied)) + "\n";
         }
     }
-    out += "\n## Directives of nginx that are read without effect\n\n| directive | why |\n|---|---|\n";
+    out +=
+        "\n## Directives of nginx that are read without effect\n\n| directive | why |\n|---|---|\n";
     for (const AcceptedRow& row : accepted_directives()) {
         out += "| `" + std::string(row.name) + "` | " + std::string(row.why) + " |\n";
     }

@@ -18,6 +18,7 @@ struct Explanation {
     std::string text;
     bool is_known = false;
 };
+
 [[nodiscard]] Explanation explain(std::span<const Module* const> modules, std::string_view name);
 
 /// docs/directives.md: every directive by module, the defaults that differ without `compat nginx;`,

@@ -100,7 +100,8 @@ Applies strongest_change(const Generation& old, const Generation& next) {
     Applies strongest = Applies::InPlace;
     for (const Module* module : next.main_level().modules) {
         for (const Row& row : module->kind->rows) {
-            const bool is_relevant = (row.contexts & (kMain | kEvents)) != 0 && row.how_applied > strongest;
+            const bool is_relevant =
+                (row.contexts & (kMain | kEvents)) != 0 && row.how_applied > strongest;
             if (is_relevant && effective_text(row, before, old.is_compat()) !=
                                    effective_text(row, after, next.is_compat())) {
                 strongest = row.how_applied;

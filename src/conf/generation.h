@@ -33,17 +33,27 @@ class Generation {
     Generation& operator=(const Generation&) = delete;
 
     [[nodiscard]] GenerationNumber number() const { return number_; }
+
     [[nodiscard]] const Tree& tree() const { return tree_; }
+
     [[nodiscard]] Level& main_level() const { return *levels_.front(); }
+
     /// The n-th level of that context in order of appearance, or null.
     [[nodiscard]] Level* find_level(Context context, std::size_t index) const;
+
     [[nodiscard]] bool is_compat() const { return is_compat_; }
+
     [[nodiscard]] std::span<const ListenSpec* const> listens() const { return listens_; }
+
     [[nodiscard]] const ListenSpec* find_listen(ListenerId id) const;
+
     [[nodiscard]] std::span<const SinkSpec> sinks() const { return sinks_; }
+
     /// Warnings of the compilation.
     [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
+
     [[nodiscard]] Arena& arena() { return arena_; }
+
     /// Bytes of memory that it holds in its arena.
     [[nodiscard]] std::size_t footprint() const { return arena_.footprint(); }
 
@@ -85,19 +95,31 @@ class Generation {
 class GenerationRef {
   public:
     GenerationRef() = default;
-    explicit GenerationRef(std::unique_ptr<Generation> owned) : generation_(owned.release()) { take(); }
+
+    explicit GenerationRef(std::unique_ptr<Generation> owned) : generation_(owned.release()) {
+        take();
+    }
+
     ~GenerationRef() { drop(); }
+
     GenerationRef(const GenerationRef& other) : generation_(other.generation_) { take(); }
-    GenerationRef(GenerationRef&& other) noexcept : generation_(std::exchange(other.generation_, nullptr)) {}
+
+    GenerationRef(GenerationRef&& other) noexcept
+        : generation_(std::exchange(other.generation_, nullptr)) {}
+
     GenerationRef& operator=(GenerationRef other) noexcept {
         std::swap(generation_, other.generation_);
         return *this;
     }
 
     [[nodiscard]] explicit operator bool() const { return generation_ != nullptr; }
+
     [[nodiscard]] Generation& operator*() const { return *generation_; }
+
     [[nodiscard]] Generation* operator->() const { return generation_; }
+
     [[nodiscard]] Generation* get() const { return generation_; }
+
     void reset() { *this = GenerationRef(); }
 
   private:
@@ -106,6 +128,7 @@ class GenerationRef {
             ++generation_->references_;
         }
     }
+
     void drop() {
         if (generation_ != nullptr && --generation_->references_ == 0) {
             delete generation_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Level: one block that inherits (main, events, http, server, location …) with the settings of every
-// module at that place.
-// Runs in: any.
+// Level: one block that inherits (main, events, http, server, location …) with the settings of
+// every module at that place. Runs in: any.
 #pragma once
 
 #include <span>
@@ -20,8 +19,8 @@ struct Level {
     Level* parent = nullptr;
     const Directive* block = nullptr;  ///< the directive that opened it; null for main
     std::span<const Module* const> modules;
-    std::span<void*> confs;           ///< same order as modules
-    std::vector<const Row*> seen;     ///< rows that stood here and may do so only once
+    std::span<void*> confs;        ///< same order as modules
+    std::vector<const Row*> seen;  ///< rows that stood here and may do so only once
 
     /// The settings of type T here. A module that is not registered is a bug.
     template <class T>

@@ -111,13 +111,14 @@ Token Lexer::quoted(char quote, Token token) {
         }
     }
     if (at_end()) {
-        return bad(std::move(token), std::string("unexpected end of file, no closing ") + quote +
-                                         " for this quote");
+        return bad(std::move(token),
+                   std::string("unexpected end of file, no closing ") + quote + " for this quote");
     }
     advance();
     if (!at_end() && !is_space(peek()) && peek() != ';' && peek() != '{' && peek() != ')') {
         token.at = {file_, line_, column_};
-        token = bad(std::move(token), std::string("unexpected \"") + peek() + "\" after a closing quote");
+        token = bad(std::move(token),
+                    std::string("unexpected \"") + peek() + "\" after a closing quote");
         token.is_last = false;
         return token;
     }
@@ -145,7 +146,8 @@ Token Lexer::bare(Token token) {
             token.text += advance();
         }
         if (token.text.size() > kMaxWord) {
-            std::string message = "too long parameter \"" + token.text.substr(0, 10) + "...\" started";
+            std::string message =
+                "too long parameter \"" + token.text.substr(0, 10) + "...\" started";
             return bad(std::move(token), std::move(message));
         }
     }

@@ -31,14 +31,17 @@ class Lexer {
     Lexer(std::string_view text, std::uint32_t file) : text_(text), file_(file) {}
 
     [[nodiscard]] Token next();
+
     /// Just behind the last token.
     [[nodiscard]] Position here() const { return {file_, line_, column_}; }
 
   private:
     [[nodiscard]] bool at_end() const { return offset_ >= text_.size(); }
+
     [[nodiscard]] char peek(std::size_t ahead = 0) const {
         return offset_ + ahead < text_.size() ? text_[offset_ + ahead] : '\0';
     }
+
     char advance();
     void skip_blank();
     [[nodiscard]] Token quoted(char quote, Token token);

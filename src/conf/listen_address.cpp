@@ -4,9 +4,8 @@
 #include "conf/listen_address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <array>
+#include <netinet/in.h>
 #include <optional>
 
 #include "base/ascii.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Listen addresses: `8080`, `*:80`, `localhost:80`, `[::]:80`, `unix:/path` to their canonical keys.
-// Runs in: any.
+// Listen addresses: `8080`, `*:80`, `localhost:80`, `[::]:80`, `unix:/path` to their canonical
+// keys. Runs in: any.
 #pragma once
 
 #include <expected>
@@ -16,9 +16,8 @@ namespace sluice::conf {
 /// host name has several addresses. `default_port` is used where the text has none.
 /// Fails: nginx's words for what is wrong: `invalid port in "x" of the "listen" directive` without
 /// the directive's part.
-[[nodiscard]] std::expected<std::vector<std::string>, std::string> listen_keys(std::string_view text,
-                                                                               int default_port,
-                                                                               Facts& facts);
+[[nodiscard]] std::expected<std::vector<std::string>, std::string> listen_keys(
+    std::string_view text, int default_port, Facts& facts);
 /// The port of a key, or 0 for a Unix socket.
 [[nodiscard]] int port_of_key(std::string_view key);
 

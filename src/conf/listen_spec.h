@@ -19,7 +19,7 @@ struct ListenOptions {
     bool ipv6only = true;
     bool deferred = false;
     bool so_keepalive = false;
-    int rcvbuf = 0;    ///< bytes; 0: the kernel's
+    int rcvbuf = 0;  ///< bytes; 0: the kernel's
     int sndbuf = 0;
     int fastopen = 0;  ///< queue length; 0: off
     friend bool operator==(const ListenOptions&, const ListenOptions&) = default;
@@ -28,9 +28,10 @@ struct ListenOptions {
 /// One address to listen on. Several servers may share it.
 struct ListenSpec {
     ListenerId id;
-    std::string_view key;       ///< canonical: "0.0.0.0:8080", "[::]:80", "unix:/path"; "udp:" before datagrams
+    std::string_view
+        key;  ///< canonical: "0.0.0.0:8080", "[::]:80", "unix:/path"; "udp:" before datagrams
     ListenOptions options;
-    std::string_view protocol;  ///< name of the net::ProtocolKind
+    std::string_view protocol;      ///< name of the net::ProtocolKind
     const void* service = nullptr;  ///< what the protocol made of it (http: Port)
     Position at;
 };

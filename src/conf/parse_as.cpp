@@ -19,9 +19,14 @@ struct TimeUnit {
 
 // Largest first: units must come in falling order. "M" and "m" differ, as in nginx.
 constexpr TimeUnit kTimeUnits[] = {
-    {"y", 365LL * 24 * 3600 * 1000}, {"M", 30LL * 24 * 3600 * 1000}, {"w", 7LL * 24 * 3600 * 1000},
-    {"d", 24LL * 3600 * 1000},       {"h", 3600LL * 1000},           {"m", 60LL * 1000},
-    {"s", 1000},                     {"ms", 1},
+    {"y", 365LL * 24 * 3600 * 1000},
+    {"M", 30LL * 24 * 3600 * 1000},
+    {"w", 7LL * 24 * 3600 * 1000},
+    {"d", 24LL * 3600 * 1000},
+    {"h", 3600LL * 1000},
+    {"m", 60LL * 1000},
+    {"s", 1000},
+    {"ms", 1},
 };
 
 // Far beyond any sensible time-out and far from overflow.
@@ -123,7 +128,8 @@ bool ParseAs<bool>::parse(Build& build, const Directive& directive, bool& out) {
     }
     return build.error(argument,
                        "invalid value \"" + std::string(argument.text) + "\" in \"" +
-                           std::string(directive.name) + "\" directive, it must be \"on\" or \"off\"",
+                           std::string(directive.name) +
+                           "\" directive, it must be \"on\" or \"off\"",
                        "\"on\" or \"off\"");
 }
 
@@ -135,7 +141,8 @@ bool ParseAs<std::string_view>::parse(Build&, const Directive& directive, std::s
 bool ParseAs<Millis>::parse(Build& build, const Directive& directive, Millis& out) {
     const std::optional<Millis> value = parse_time(directive.args.front().text);
     if (!value) {
-        return build.invalid(directive, directive.args.front(), "a time such as 30, 30s, 1m30s or 500ms");
+        return build.invalid(directive, directive.args.front(),
+                             "a time such as 30, 30s, 1m30s or 500ms");
     }
     out = *value;
     return true;

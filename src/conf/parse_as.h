@@ -21,8 +21,8 @@ namespace sluice::conf {
 template <class T>
 struct ParseAs;
 
-/// nginx's times: `30`, `1m30s`, `500ms`, `1d`; units y M w d h m s ms, largest first; a bare number
-/// counts seconds.
+/// nginx's times: `30`, `1m30s`, `500ms`, `1d`; units y M w d h m s ms, largest first; a bare
+/// number counts seconds.
 [[nodiscard]] std::optional<Millis> parse_time(std::string_view text);
 /// nginx's sizes: `512`, `8k`, `1m`, `2g`.
 [[nodiscard]] std::optional<Bytes> parse_size(std::string_view text);
@@ -31,34 +31,43 @@ template <>
 struct ParseAs<bool> {
     static bool parse(Build& build, const Directive& directive, bool& out);
 };
+
 template <>
 struct ParseAs<std::string_view> {
     static bool parse(Build& build, const Directive& directive, std::string_view& out);
 };
+
 template <>
 struct ParseAs<Millis> {
     static bool parse(Build& build, const Directive& directive, Millis& out);
 };
+
 template <>
 struct ParseAs<Bytes> {
     static bool parse(Build& build, const Directive& directive, Bytes& out);
 };
+
 template <>
 struct ParseAs<std::uint64_t> {
     static bool parse(Build& build, const Directive& directive, std::uint64_t& out);
 };
+
 template <>
 struct ParseAs<std::int64_t> {
     static bool parse(Build& build, const Directive& directive, std::int64_t& out);
 };
+
 template <>
 struct ParseAs<std::uint32_t> {
     static bool parse(Build& build, const Directive& directive, std::uint32_t& out);
 };
+
 /// All arguments.
 template <>
 struct ParseAs<std::span<const std::string_view>> {
-    static bool parse(Build& build, const Directive& directive, std::span<const std::string_view>& out);
+    static bool parse(Build& build,
+                      const Directive& directive,
+                      std::span<const std::string_view>& out);
 };
 
 /// The names of an enum's values: specialise with

@@ -26,7 +26,8 @@ bool has_wildcard(std::string_view path) {
 
 void Parser::parse(std::string_view main_file, std::string_view globals) {
     const std::size_t slash = main_file.rfind('/');
-    conf_directory_ = std::string(main_file.substr(0, slash == std::string_view::npos ? 0 : slash + 1));
+    conf_directory_ =
+        std::string(main_file.substr(0, slash == std::string_view::npos ? 0 : slash + 1));
     Directives all;
     if (!globals.empty()) {
         parse_text(add_file(kCommandLine, globals), all);
@@ -43,8 +44,8 @@ std::uint32_t Parser::add_file(std::string_view path, std::string_view bytes) {
 void Parser::parse_file(std::string_view path, Position included_from, Directives& out) {
     const Result<std::string_view> bytes = facts_.file(path);
     if (!bytes) {
-        fail_at(included_from, std::string(bytes.error().op) + " \"" + std::string(path) + "\" failed (" +
-                                   std::to_string(bytes.error().code) + ": " +
+        fail_at(included_from, std::string(bytes.error().op) + " \"" + std::string(path) +
+                                   "\" failed (" + std::to_string(bytes.error().code) + ": " +
                                    reason(bytes.error().code) + ")");
         return;
     }
@@ -141,7 +142,8 @@ Parser::Step Parser::parse_directive(Reader& reader, const Token& first, Directi
 Token Parser::parse_args(Reader& reader, Directive& directive, bool& is_sound) {
     std::vector<Argument> args;
     Token token = reader.lexer.next();
-    for (; token.kind == TokenKind::Word || token.kind == TokenKind::Bad; token = reader.lexer.next()) {
+    for (; token.kind == TokenKind::Word || token.kind == TokenKind::Bad;
+         token = reader.lexer.next()) {
         if (token.kind == TokenKind::Word) {
             const std::optional<std::string> text = expand_env(token);
             is_sound = is_sound && text.has_value();
@@ -220,8 +222,9 @@ void Parser::include(const Directive& directive, Directives& out) {
             }
         }
     } else {
-        fail_at(argument.at, "glob() \"" + path + "\" failed (" + std::to_string(found.error().code) +
-                                 ": " + reason(found.error().code) + ")");
+        fail_at(argument.at, "glob() \"" + path + "\" failed (" +
+                                 std::to_string(found.error().code) + ": " +
+                                 reason(found.error().code) + ")");
     }
 }
 
@@ -277,10 +280,11 @@ std::optional<std::string> Parser::expand_env(const Token& word) {
         } else if (has_default) {
             out.append(fallback);
         } else {
-            is_sound = fail_at(word.at, "environment variable \"" + std::string(name) + "\" is not set",
-                    "a value in the environment, or a default: ${ENV:" + std::string(name) +
-                        ":-default}",
-                    word.text.size());
+            is_sound =
+                fail_at(word.at, "environment variable \"" + std::string(name) + "\" is not set",
+                        "a value in the environment, or a default: ${ENV:" + std::string(name) +
+                            ":-default}",
+                        word.text.size());
         }
     }
 }

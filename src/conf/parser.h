@@ -49,7 +49,10 @@ class Parser {
     [[nodiscard]] Step parse_directive(Reader& reader, const Token& first, Directives& out);
     /// Reads words up to what ends them, which is returned. False in `is_sound`: some were refused.
     [[nodiscard]] Token parse_args(Reader& reader, Directive& directive, bool& is_sound);
-    [[nodiscard]] Step parse_children(Reader& reader, Position opened, Directive directive, Directives& out);
+    [[nodiscard]] Step parse_children(Reader& reader,
+                                      Position opened,
+                                      Directive directive,
+                                      Directives& out);
     void include(const Directive& directive, Directives& out);
     [[nodiscard]] bool may_include(std::string_view path, const Argument& argument);
     void report_end(const Reader& reader, const Token& first);
@@ -57,7 +60,10 @@ class Parser {
     [[nodiscard]] std::optional<std::string> expand_env(const Token& word);
     [[nodiscard]] std::uint32_t add_file(std::string_view path, std::string_view bytes);
     [[nodiscard]] std::span<const Directive> freeze(const Directives& list);
-    bool fail_at(Position at, std::string message, std::string expectation = {}, std::size_t width = 1);
+    bool fail_at(Position at,
+                 std::string message,
+                 std::string expectation = {},
+                 std::size_t width = 1);
 
     Facts& facts_;
     Arena& arena_;

@@ -56,7 +56,10 @@ bool parse_worker_processes(Build& build, const Directive& directive, ProcessCon
     return true;
 }
 
-bool parse_mask(Build& build, const Directive& directive, const Argument& mask, std::vector<int>& cpus) {
+bool parse_mask(Build& build,
+                const Directive& directive,
+                const Argument& mask,
+                std::vector<int>& cpus) {
     int cpu = 0;
     for (auto bit = mask.text.rbegin(); bit != mask.text.rend(); ++bit) {
         if (*bit == ' ') {

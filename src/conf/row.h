@@ -34,6 +34,7 @@ struct Setting {
     Position at{};        ///< where, also when inherited; line 0: by default
 
     const T& operator*() const { return value; }
+
     const T* operator->() const { return &value; }
 };
 
@@ -47,11 +48,22 @@ struct Arity {
 
 inline constexpr std::uint16_t kNoLimit = std::numeric_limits<std::uint16_t>::max();
 
-[[nodiscard]] consteval Arity take(std::uint16_t count) { return {count, count}; }
-[[nodiscard]] consteval Arity take_range(std::uint16_t least, std::uint16_t most) { return {least, most}; }
-[[nodiscard]] consteval Arity take_at_least(std::uint16_t least) { return {least, kNoLimit}; }
+[[nodiscard]] consteval Arity take(std::uint16_t count) {
+    return {count, count};
+}
+
+[[nodiscard]] consteval Arity take_range(std::uint16_t least, std::uint16_t most) {
+    return {least, most};
+}
+
+[[nodiscard]] consteval Arity take_at_least(std::uint16_t least) {
+    return {least, kNoLimit};
+}
+
 /// One argument, `on` or `off`.
-[[nodiscard]] consteval Arity flag() { return {1, 1, true}; }
+[[nodiscard]] consteval Arity flag() {
+    return {1, 1, true};
+}
 
 /// How a reload applies a change of the directive, weakest first.
 enum class Applies : std::uint8_t {
@@ -64,7 +76,7 @@ struct Row {
     std::string_view name;
     ContextMask contexts = 0;
     Arity arity{};
-    std::string_view sentence{};    ///< for operators
+    std::string_view sentence{};      ///< for operators
     std::string_view default_text{};  ///< nginx's default, as it would be written
     std::string_view better_text{};   ///< sluice's, without `compat nginx;`
     bool has_default = false;
@@ -87,6 +99,7 @@ struct Row {
         row.has_default = true;
         return row;
     }
+
     /// sluice's own default, which `compat nginx;` turns off.
     [[nodiscard]] consteval Row better(std::string_view text) const {
         Row row = *this;
@@ -94,11 +107,13 @@ struct Row {
         row.has_better = true;
         return row;
     }
+
     [[nodiscard]] consteval Row applies(Applies how) const {
         Row row = *this;
         row.how_applied = how;
         return row;
     }
+
     /// May stand several times in one block.
     [[nodiscard]] consteval Row repeats() const {
         Row row = *this;
@@ -112,7 +127,7 @@ namespace detail {
 template <auto Member>
 struct MemberOf;
 
-template <class O, class T, T O::*Member>
+template <class O, class T, T O::* Member>
 struct MemberOf<Member> {
     using Owner = O;
     using Type = T;

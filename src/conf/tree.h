@@ -40,7 +40,8 @@ struct SourceFile {
 };
 
 struct Tree {
-    std::vector<SourceFile> files;  ///< in order of first reading; a file that is included twice stands twice
+    std::vector<SourceFile>
+        files;  ///< in order of first reading; a file that is included twice stands twice
     std::span<const Directive> directives;
 };
 

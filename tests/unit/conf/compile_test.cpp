@@ -37,7 +37,9 @@ constexpr Row kDemoRows[] = {
     block<DemoConf, &open_http>("http", kMain, take(0), "HTTP."),
     block<DemoConf, &open_server>("server", kHttp, take(0), "A server."),
     row<&DemoConf::root>("root", kAnyHttp, take(1), "Root.").defaults("html"),
-    row<&DemoConf::sendfile>("sendfile", kAnyHttp, flag(), "Sendfile.").defaults("off").better("on"),
+    row<&DemoConf::sendfile>("sendfile", kAnyHttp, flag(), "Sendfile.")
+        .defaults("off")
+        .better("on"),
     row<&DemoConf::timeout>("timeout", kAnyHttp, take(1), "Timeout.").defaults("60s"),
     row<&DemoConf::size>("size", kAnyHttp, take(1), "Size.").defaults("1m"),
 };
@@ -53,6 +55,7 @@ struct Reading {
         facts.files["/c/l/loop"] = "include l/*;";
         again(std::move(globals));
     }
+
     void again(std::string globals = {}) {
         static constexpr std::array<const Module*, 2> kModules = {&kProcessModule, &kDemo};
         compiled = compile(facts, {.main_file = "/c/sluice.conf",
@@ -60,9 +63,11 @@ struct Reading {
                                    .number = GenerationNumber{1},
                                    .modules = kModules});
     }
+
     [[nodiscard]] std::string first_error() const {
         return compiled.errors.empty() ? "" : compiled.errors.front();
     }
+
     [[nodiscard]] DemoConf& server(std::size_t i = 0) const {
         return compiled.generation->find_level(kServer, i)->conf<DemoConf>();
     }
@@ -109,7 +114,8 @@ TEST_P(CompileMistakes, IsReportedWithItsPlace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Every, CompileMistakes,
+    Every,
+    CompileMistakes,
     testing::Values(
         Mistake{"http {\n  rot /a;\n}", "unknown directive \"rot\" in /c/sluice.conf:2:3"},
         Mistake{"http { rot /a; }", "did you mean \"root\"?"},
@@ -130,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"root { }", "not allowed here"},
         Mistake{"http;", "directive \"http\" has no opening \"{\""},
         Mistake{"http { root /a { } }", "directive \"root\" is not terminated by \";\""},
-        Mistake{"include missing.conf;", "open() \"/c/missing.conf\" failed (2: No such file or directory)"},
+        Mistake{"include missing.conf;",
+                "open() \"/c/missing.conf\" failed (2: No such file or directory)"},
         Mistake{"include sluice.conf;", "\"/c/sluice.conf\" includes itself in /c/sluice.conf:1:9"},
         Mistake{"http { root ${ENV:NOPE}; }", "environment variable \"NOPE\" is not set"},
         Mistake{"proxy_pass x;", "it is one of nginx's that this version does not have"},
@@ -139,7 +146,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"events { worker_connections 0; }", "invalid value"},
         Mistake{"worker_connections 5;", "not allowed here"},
         Mistake{"compat apache;", "invalid value \"apache\""},
-        Mistake{"events { } events { }", "\"events\" directive is duplicate in /c/sluice.conf:1:12"},
+        Mistake{"events { } events { }",
+                "\"events\" directive is duplicate in /c/sluice.conf:1:12"},
         Mistake{"include { }", "directive \"include\" is not terminated by \";\""},
         Mistake{"include a b;", "invalid number of arguments in \"include\" directive"},
         Mistake{"include l/loop*;", "\"/c/l/loop\" includes itself in /c/l/loop:1:9"},
@@ -176,7 +184,8 @@ TEST(Compile, StopsAtIncludesThatDouble) {
     reading.again();
 
     ASSERT_EQ(reading.compiled.errors.size(), 1U);
-    EXPECT_NE(reading.first_error().find("\"/c/a\" includes itself in /c/b:1:9"), std::string::npos);
+    EXPECT_NE(reading.first_error().find("\"/c/a\" includes itself in /c/b:1:9"),
+              std::string::npos);
 }
 
 TEST(Compile, WantsASemicolonAfterGlobals) {
@@ -236,12 +245,16 @@ TEST(Compile, ReplayOfTheBundleGivesTheSameGeneration) {
     live.environment["R"] = "/r";
     Recorder recorder(live);
     static constexpr std::array<const Module*, 2> kModules = {&kProcessModule, &kDemo};
-    CompileOptions options{.main_file = "/c/sluice.conf", .globals = {}, .number = GenerationNumber{7}, .modules = kModules};
+    CompileOptions options{.main_file = "/c/sluice.conf",
+                           .globals = {},
+                           .number = GenerationNumber{7},
+                           .modules = kModules};
     const Compiled first = compile(recorder, options);
     ASSERT_TRUE(first.generation);
     const int asked = live.questions;
 
-    const std::string bytes = recorder.serialize({.generation = options.number, .main_file = options.main_file});
+    const std::string bytes =
+        recorder.serialize({.generation = options.number, .main_file = options.main_file});
     Result<Replay> replay = Replay::open(bytes);
     ASSERT_TRUE(replay);
     const Compiled second = compile(*replay, options);
@@ -259,7 +272,8 @@ TEST(Bundle, EveryTruncationIsRefused) {
     Recorder recorder(live);
     (void)recorder.file("/c/sluice.conf");
     (void)recorder.env("A");
-    const std::string bytes = recorder.serialize({.generation = GenerationNumber{1}, .main_file = "/c/x"});
+    const std::string bytes =
+        recorder.serialize({.generation = GenerationNumber{1}, .main_file = "/c/x"});
 
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         EXPECT_FALSE(Replay::open(std::span(bytes.data(), size))) << size;
@@ -281,7 +295,8 @@ TEST(Reload, TheStrongestChangeDecides) {
     EXPECT_EQ(change(one, pid), Applies::Restart);
     EXPECT_EQ(change(Reading(""), Reading("daemon off; worker_priority 0;")), Applies::InPlace);
     EXPECT_EQ(change(Reading(""), Reading("daemon on;")), Applies::Restart);
-    EXPECT_EQ(change(Reading("daemon off;"), Reading("daemon off; compat nginx;")), Applies::Replace);
+    EXPECT_EQ(change(Reading("daemon off;"), Reading("daemon off; compat nginx;")),
+              Applies::Replace);
 }
 
 TEST(Explain, KnowsRowsAcceptedOnesAndNeighbours) {
@@ -290,7 +305,8 @@ TEST(Explain, KnowsRowsAcceptedOnesAndNeighbours) {
     EXPECT_NE(explain(kModules, "sendfile").text.find("default:  on (with `compat nginx;`: off)"),
               std::string::npos);
     EXPECT_TRUE(explain(kModules, "gzip").is_known);
-    EXPECT_NE(explain(kModules, "sendfiel").text.find("did you mean \"sendfile\""), std::string::npos);
+    EXPECT_NE(explain(kModules, "sendfiel").text.find("did you mean \"sendfile\""),
+              std::string::npos);
     EXPECT_FALSE(explain(kModules, "proxy_pass").is_known);
 }
 

@@ -24,6 +24,7 @@ class FakeFacts : public Facts {
         }
         return std::string_view(found->second);
     }
+
     /// `*` at the end of the pattern only.
     Result<std::vector<std::string>> glob(std::string_view pattern) override {
         std::vector<std::string> out;
@@ -34,27 +35,39 @@ class FakeFacts : public Facts {
         }
         return out;
     }
+
     std::optional<std::string> env(std::string_view name) override {
         const auto found = environment.find(name);
         return found == environment.end() ? std::nullopt : std::optional(found->second);
     }
+
     std::optional<Account> user(std::string_view name) override {
         return name == "www" ? std::optional(Account{33, 34}) : std::nullopt;
     }
+
     std::optional<std::uint32_t> group(std::string_view name) override {
         return name == "staff" ? std::optional(50U) : std::nullopt;
     }
+
     Result<std::vector<std::string>> resolve(std::string_view host) override {
         if (host != "localhost") {
             return fail("getaddrinfo()", ENOENT);
         }
         return std::vector<std::string>{"127.0.0.1", "[::1]"};
     }
+
     int cpus() override { return 3; }
+
     std::string host_name() override { return "box"; }
+
     std::string prefix() override { return "/p/"; }
+
     std::string default_error_log() override { return "/p/logs/error.log"; }
-    ListenerId listener_id(std::string_view key) override { return ListenerId{id_of(listeners_, key)}; }
+
+    ListenerId listener_id(std::string_view key) override {
+        return ListenerId{id_of(listeners_, key)};
+    }
+
     SinkId sink_id(std::string_view target) override {
         return SinkId{static_cast<std::uint16_t>(id_of(sinks_, target))};
     }

@@ -54,39 +54,39 @@ TEST_P(Words, AreCutAsNginxDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Every, Words,
-    testing::Values(
-        Case{"", ""},
-        Case{" \t\r\n", ""},
-        Case{"a b;", "[a][b];"},
-        Case{"a{b;}", "[a]{[b];}"},
-        Case{"location /foo{}location /bar{}", "[location][/foo]{}[location][/bar]{}"},
-        Case{"a;b;", "[a];[b];"},
-        Case{"a # comment ; {\nb;", "[a][b];"},
-        Case{"a#b;", "[a#b];"},
-        Case{"# only a comment", ""},
-        Case{"'a b' \"c;{}#\";", "[a b][c;{}#];"},
-        Case{"\"a'b\" 'c\"d';", "[a'b][c\"d];"},
-        Case{"\"a\\\"b\" 'c\\'d';", "[a\"b][c'd];"},
-        Case{"\"\" '';", "[][];"},
-        Case{"a\"b\"c;", "[a\"b\"c];"},
-        Case{"a\\ b;", "[a\\ b];"},
-        Case{"\\t\\r\\n\\\\ \\d;", "[\t\r\n\\][\\d];"},
-        Case{"/\\{\\;\\}\\ #\\ ab {", "[/\\{\\;\\}\\ #\\ ab]{"},
-        Case{"a}b;", "[a}b];"},
-        Case{"${name}x $a{", "[${name}x][$a]{"},
-        Case{"x${a b;", "[x${a][b];"},
-        Case{"${ENV:A:-b c;{};", "[${ENV:A:-b c;{}];"},
-        Case{"\"multi\nline\";", "[multi\nline];"},
-        Case{"if ($a = \"b\") {", "[if][($a][=][b][)]{"},
-        Case{"(\"a\"){", "[(\"a\")]{"},
-        Case{"\"a\"b;", "!unexpected \"b\" after a closing quote[b];"},
-        Case{"a \"b;", "[a]!unexpected end of file, no closing \" for this quote"},
-        Case{"a 'b;", "[a]!unexpected end of file, no closing ' for this quote"},
-        Case{"\"a\\", "!unexpected end of file, no closing \" for this quote"},
-        Case{"a\\", "[a\\]"},
-        Case{"${", "[${]"},
-        Case{"${ENV:", "[${ENV:]"}));
+    Every,
+    Words,
+    testing::Values(Case{"", ""},
+                    Case{" \t\r\n", ""},
+                    Case{"a b;", "[a][b];"},
+                    Case{"a{b;}", "[a]{[b];}"},
+                    Case{"location /foo{}location /bar{}", "[location][/foo]{}[location][/bar]{}"},
+                    Case{"a;b;", "[a];[b];"},
+                    Case{"a # comment ; {\nb;", "[a][b];"},
+                    Case{"a#b;", "[a#b];"},
+                    Case{"# only a comment", ""},
+                    Case{"'a b' \"c;{}#\";", "[a b][c;{}#];"},
+                    Case{"\"a'b\" 'c\"d';", "[a'b][c\"d];"},
+                    Case{"\"a\\\"b\" 'c\\'d';", "[a\"b][c'd];"},
+                    Case{"\"\" '';", "[][];"},
+                    Case{"a\"b\"c;", "[a\"b\"c];"},
+                    Case{"a\\ b;", "[a\\ b];"},
+                    Case{"\\t\\r\\n\\\\ \\d;", "[\t\r\n\\][\\d];"},
+                    Case{"/\\{\\;\\}\\ #\\ ab {", "[/\\{\\;\\}\\ #\\ ab]{"},
+                    Case{"a}b;", "[a}b];"},
+                    Case{"${name}x $a{", "[${name}x][$a]{"},
+                    Case{"x${a b;", "[x${a][b];"},
+                    Case{"${ENV:A:-b c;{};", "[${ENV:A:-b c;{}];"},
+                    Case{"\"multi\nline\";", "[multi\nline];"},
+                    Case{"if ($a = \"b\") {", "[if][($a][=][b][)]{"},
+                    Case{"(\"a\"){", "[(\"a\")]{"},
+                    Case{"\"a\"b;", "!unexpected \"b\" after a closing quote[b];"},
+                    Case{"a \"b;", "[a]!unexpected end of file, no closing \" for this quote"},
+                    Case{"a 'b;", "[a]!unexpected end of file, no closing ' for this quote"},
+                    Case{"\"a\\", "!unexpected end of file, no closing \" for this quote"},
+                    Case{"a\\", "[a\\]"},
+                    Case{"${", "[${]"},
+                    Case{"${ENV:", "[${ENV:]"}));
 
 TEST(Lexer, CountsLinesAndColumnsFromOne) {
     Lexer lexer("a  bc\n\t'd\ne' f", 7);
@@ -110,7 +110,8 @@ TEST(Lexer, LimitsWordsAsNginxDoes) {
 
     EXPECT_EQ(cut(word + ";"), "[" + word + "];");
     EXPECT_EQ(cut(word + "x;"), "!too long parameter \"xxxxxxxxxx...\" started");
-    EXPECT_EQ(cut("'" + word + "x';"), "!too long parameter, probably missing terminating \"'\" character");
+    EXPECT_EQ(cut("'" + word + "x';"),
+              "!too long parameter, probably missing terminating \"'\" character");
 }
 
 }  // namespace

@@ -53,16 +53,18 @@ TEST_P(ParserCorpus, HasAsManyTopDirectivesAsItsAuthorsSay) {
     EXPECT_EQ(parsed.tree.directives.size(), count);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Every, ParserCorpus,
-    testing::Values(std::pair("comments-between-args/nginx.conf", 1U),
-                    std::pair("directive-with-space/nginx.conf", 2U),
-                    std::pair("empty-value-map/nginx.conf", 2U), std::pair("messy/nginx.conf", 3U),
-                    std::pair("non-unicode/nginx.conf", 1U),
-                    std::pair("quoted-right-brace/nginx.conf", 2U),
-                    std::pair("russian-text/nginx.conf", 2U), std::pair("simple/nginx.conf", 2U),
-                    std::pair("spelling-mistake/nginx.conf", 2U),
-                    std::pair("with-comments/nginx.conf", 2U)));
+INSTANTIATE_TEST_SUITE_P(Every,
+                         ParserCorpus,
+                         testing::Values(std::pair("comments-between-args/nginx.conf", 1U),
+                                         std::pair("directive-with-space/nginx.conf", 2U),
+                                         std::pair("empty-value-map/nginx.conf", 2U),
+                                         std::pair("messy/nginx.conf", 3U),
+                                         std::pair("non-unicode/nginx.conf", 1U),
+                                         std::pair("quoted-right-brace/nginx.conf", 2U),
+                                         std::pair("russian-text/nginx.conf", 2U),
+                                         std::pair("simple/nginx.conf", 2U),
+                                         std::pair("spelling-mistake/nginx.conf", 2U),
+                                         std::pair("with-comments/nginx.conf", 2U)));
 
 TEST(ParserCorpus, NamesTheDirectiveThatLacksItsSemicolon) {
     if (!std::filesystem::exists(corpus())) {
