@@ -232,7 +232,8 @@ void Build::note_accepted(const Directive& directive, const AcceptedRow& row) {
         return;
     }
     warned_.push_back(row.name);
-    warn(directive.at, "\"" + std::string(row.name) + "\" has no effect: " + std::string(row.why));
+    warn(directive.at,
+         "\"" + std::string(row.name) + "\" has no effect (" + std::string(row.why) + ")");
 }
 
 void Compiler::inherit_all() {
