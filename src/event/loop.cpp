@@ -75,7 +75,8 @@ Result<> Loop::run_once(Millis timeout) {
 }
 
 Millis Loop::sleep_limit(Millis timeout) {
-    if (!posted_.empty() || !graves_.empty()) {
+    // A hook may have stopped the loop: then this turn is the last, and it must not sleep.
+    if (is_stopped_ || !posted_.empty() || !graves_.empty()) {
         return Millis(0);
     }
     const std::optional<Millis> next = timers_.next_deadline();

@@ -112,7 +112,7 @@ void Worker::read_channel() {
             channel_.close();
             if (state_ == State::Serving) {
                 log::write(log::Level::Crit, "the master has gone, retiring");
-                return retire(Millis(0));
+                return retire(shutdown_limit_);
             }
             return state_ == State::Retiring ? void() : end(1);
         }
@@ -230,7 +230,7 @@ void Worker::stop_protocols() {
 // ---- generations ----
 
 void Worker::prepare(GenerationNumber number, const sys::UniqueFd& bundle) {
-    if (sys::has_fault(sys::Fault::PrepareSilent)) {
+    if (state_ == State::Serving && sys::has_fault(sys::Fault::PrepareSilent)) {
         return;
     }
     std::expected<std::unique_ptr<conf::Generation>, std::string> compiled =
@@ -239,23 +239,35 @@ void Worker::prepare(GenerationNumber number, const sys::UniqueFd& bundle) {
         tell(ipc::Refused{number, compiled.error()});
         return;
     }
-    prepared_ = conf::GenerationRef(std::move(*compiled));
+    prepared_.emplace_back(std::move(*compiled));
     tell(ipc::Ready{number});
 }
 
+/// Takes that generation out of the prepared ones and forgets older ones.
+conf::GenerationRef Worker::take_prepared(GenerationNumber number) {
+    conf::GenerationRef found;
+    std::erase_if(prepared_, [&](const conf::GenerationRef& one) {
+        if (one->number() == number) {
+            found = one;
+        }
+        return one->number() <= number;
+    });
+    return found;
+}
+
 void Worker::commit(GenerationNumber number) {
-    if (!prepared_ || prepared_->number() != number) {
+    if (state_ == State::Serving && sys::has_fault(sys::Fault::CommitSilent)) {
+        return;
+    }
+    conf::GenerationRef next = take_prepared(number);
+    if (!next) {
         // The master will find us silent and replace us; going on would serve a wrong generation.
         log::write(log::Level::Alert, "commit of generation {} which is not prepared here",
                    number.value);
         return end(1);
     }
-    if (state_ == State::Serving && sys::has_fault(sys::Fault::CommitSilent)) {
-        return;
-    }
     close_leaving();
-    leaving_ = std::exchange(context_->current, std::move(prepared_));
-    prepared_.reset();
+    leaving_ = std::exchange(context_->current, std::move(next));
     follow(*context_->current);
     if (state_ == State::Waiting) {
         start_protocols();
@@ -274,9 +286,8 @@ void Worker::commit(GenerationNumber number) {
 }
 
 void Worker::abort(GenerationNumber number) {
-    if (prepared_ && prepared_->number() == number) {
-        prepared_.reset();
-    }
+    std::erase_if(prepared_,
+                  [&](const conf::GenerationRef& one) { return one->number() == number; });
     if (context_ && context_->current) {
         listeners_.keep_only(*context_->current);
     }
@@ -286,6 +297,7 @@ void Worker::follow(const conf::Generation& generation) {
     const conf::ProcessConf& process = conf::process_conf(generation);
     connection_limit_ = process.worker_connections.value;
     is_multi_accept_ = process.multi_accept.value;
+    shutdown_limit_ = process.worker_shutdown_timeout.value;
     journal_.set_main(log::main_destination(generation));
     journal_.use_lanes(&*lanes_);
 }
@@ -346,7 +358,7 @@ void Worker::on_signal(const sys::SignalInfo& signal) {
             log::write(log::Level::Notice, "signal {} received, exiting", signal.number);
             return end(0);
         case SIGQUIT:
-            return retire(Millis(0));
+            return retire(shutdown_limit_);
         default:
             return;  // the master's business; and a terminal sends WINCH to all of its programs
     }

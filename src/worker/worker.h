@@ -68,6 +68,7 @@ class Worker {
     [[nodiscard]] Result<> open_log(const ipc::Hello& hello, sys::UniqueFd region, sys::UniqueFd wakeup);
     void take_listeners(const ipc::Listeners& listeners, std::vector<sys::UniqueFd>& fds);
     void prepare(GenerationNumber number, const sys::UniqueFd& bundle);
+    [[nodiscard]] conf::GenerationRef take_prepared(GenerationNumber number);
     void commit(GenerationNumber number);
     void abort(GenerationNumber number);
     void retire(Millis deadline);
@@ -106,12 +107,14 @@ class Worker {
     /// Same order as registry::protocols().
     std::vector<std::unique_ptr<net::Protocol>> protocols_;
 
-    /// Compiled and waiting for Commit; empty otherwise.
-    conf::GenerationRef prepared_;
+    /// Compiled and waiting for Commit, oldest first. Two where a reload began while this worker
+    /// was being born: its first generation and the next.
+    std::vector<conf::GenerationRef> prepared_;
     /// The generation before, while listeners that only it names still empty their queues.
     conf::GenerationRef leaving_;
     log::RateLimit connection_warnings_{Millis(60'000)};
     std::size_t connection_limit_ = 512;
+    Millis shutdown_limit_{0};  ///< worker_shutdown_timeout; 0: none
     bool is_multi_accept_ = false;
     bool is_full_ = false;  ///< worker_connections is reached and nothing was idle
 };

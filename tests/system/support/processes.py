@@ -32,6 +32,15 @@ def title_of(pid):
         return ""
 
 
+def start_time(pid):
+    """When `pid` was born, in clock ticks since boot; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
+
+
 def is_alive(pid):
     return parent_of(pid) is not None
 
