@@ -45,6 +45,18 @@ std::size_t unit_at(std::string_view text) {
     return best;
 }
 
+/// nginx words wrong times, sizes and numbers in this order; the value is shown besides.
+bool refuse(Build& build,
+            const Directive& directive,
+            std::string_view what,
+            std::string expectation) {
+    const Argument& argument = directive.args.front();
+    return build.error(argument,
+                       "\"" + std::string(directive.name) + "\" directive " + std::string(what) +
+                           " \"" + std::string(argument.text) + "\"",
+                       std::move(expectation));
+}
+
 template <class Int>
 bool parse_number(Build& build, const Directive& directive, Int& out) {
     const Argument& argument = directive.args.front();
@@ -52,7 +64,7 @@ bool parse_number(Build& build, const Directive& directive, Int& out) {
     Int value{};
     const auto [stop, code] = std::from_chars(argument.text.data(), end, value);
     if (argument.text.empty() || code != std::errc{} || stop != end) {
-        return build.invalid(directive, argument, "a whole number");
+        return refuse(build, directive, "invalid number", "a whole number");
     }
     out = value;
     return true;
@@ -141,8 +153,7 @@ bool ParseAs<std::string_view>::parse(Build&, const Directive& directive, std::s
 bool ParseAs<Millis>::parse(Build& build, const Directive& directive, Millis& out) {
     const std::optional<Millis> value = parse_time(directive.args.front().text);
     if (!value) {
-        return build.invalid(directive, directive.args.front(),
-                             "a time such as 30, 30s, 1m30s or 500ms");
+        return refuse(build, directive, "invalid value", "a time such as 30, 30s, 1m30s or 500ms");
     }
     out = *value;
     return true;
@@ -151,7 +162,7 @@ bool ParseAs<Millis>::parse(Build& build, const Directive& directive, Millis& ou
 bool ParseAs<Bytes>::parse(Build& build, const Directive& directive, Bytes& out) {
     const std::optional<Bytes> value = parse_size(directive.args.front().text);
     if (!value) {
-        return build.invalid(directive, directive.args.front(), "a size such as 512, 8k or 1m");
+        return refuse(build, directive, "invalid value", "a size such as 512, 8k or 1m");
     }
     out = *value;
     return true;
