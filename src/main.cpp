@@ -20,8 +20,6 @@
 
 namespace {
 
-using namespace std::string_view_literals;
-
 constexpr std::string_view kDefaultPrefix = SLUICE_PREFIX;
 constexpr std::string_view kDefaultFile = "conf/sluice.conf";
 constexpr std::string_view kDefaultErrorLog = "logs/error.log";
@@ -40,6 +38,7 @@ struct Options {
     bool is_quiet = false;
     bool shows_version = false;
     bool shows_build = false;
+    bool shows_reference = false;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -60,6 +59,8 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("-V", options.shows_build, "print version and build and exit");
     app.add_option("--explain", options.explain, "explain a directive and exit")
         ->type_name("NAME");
+    app.add_flag("--reference", options.shows_reference,
+                 "print docs/directives.md, which is made of the directives' rows, and exit");
     app.add_option("--probe", options.probe, "get a URL; exit 0 where the answer is 2xx or 3xx")
         ->type_name("URL");
 }
@@ -105,6 +106,10 @@ int act(const Options& options, int argc, char** argv) {
         }
         return 0;
     }
+    if (options.shows_reference) {
+        print(1, sluice::conf::reference_markdown(sluice::registry::modules()));
+        return 0;
+    }
     if (!options.explain.empty()) {
         return explain(options.explain);
     }
@@ -114,7 +119,7 @@ int act(const Options& options, int argc, char** argv) {
     const sluice::master::Start start{
         .arguments = std::vector<std::string>(argv, argv + argc),
         .places = places_for(options),
-        .version = SLUICE_VERSION ""sv,
+        .version = std::string_view(SLUICE_VERSION),
         .globals = options.globals,
         .is_quiet = options.is_quiet,
         .roles = {.worker = sluice::worker::run, .logger = sluice::logger::run},

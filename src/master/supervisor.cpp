@@ -19,7 +19,7 @@ namespace sluice::master {
 
 Supervisor::~Supervisor() {
     for (const std::unique_ptr<Child>& child : children_) {
-        loop_.forget(*child);
+        disconnect(*child);
     }
 }
 
@@ -110,8 +110,7 @@ void Supervisor::read_messages(Child& child) {
         }
         if (reception->is_end) {
             // It is dead, or will soon be: a child without its channel ends itself.
-            loop_.forget(child);
-            child.channel.close();
+            stop_listening(child);
             return;
         }
         if (!reception->received) {
@@ -149,12 +148,27 @@ void Supervisor::watch_output(Child& child) {
     child.watches_output = wants;
 }
 
-void Supervisor::kill(Child& child) {
-    child.is_killed = true;
-    if (child.channel.fd() >= 0) {
+/// Closes our end. Its number is forgotten with it: the next child's channel may get the same one.
+void Supervisor::stop_listening(Child& child) {
+    if (child.fd >= 0) {
         loop_.forget(child);
+        child.fd = -1;
         child.channel.close();
     }
+}
+
+void Supervisor::disconnect(Child& child) {
+    if (child.fd < 0) {
+        return;  // forgetting twice would forget whoever has the number now
+    }
+    loop_.forget(child);
+    child.channel.close();
+    child.fd = -1;
+}
+
+void Supervisor::kill(Child& child) {
+    child.is_killed = true;
+    stop_listening(child);
     // Until it is reaped the pid is its own; ESRCH cannot come from somebody else's process.
     static_cast<void>(sys::kill_process(child.pid, SIGKILL));
 }
@@ -185,7 +199,7 @@ void Supervisor::bury(const sys::Death& death) {
                                     [&](const auto& child) { return child->pid == death.pid; });
     const std::unique_ptr<Child> child = std::move(*again);
     children_.erase(again);
-    loop_.forget(*child);
+    stop_listening(*child);
     if (child->slot) {
         slots_.release(*child->slot);
     }

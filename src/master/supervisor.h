@@ -72,6 +72,8 @@ class Supervisor {
     static void on_ready(event::Pollable& pollable, std::uint32_t events);
     void read_messages(Child& child);
     void watch_output(Child& child);
+    void stop_listening(Child& child);
+    void disconnect(Child& child);
     void bury(const sys::Death& death);
 
     event::Loop& loop_;

@@ -109,6 +109,7 @@ void Worker::read_channel() {
         if (!reception || reception->is_end) {
             // The master is gone. Its successor needs the addresses; our clients need us.
             loop_->forget(channel_pollable_);
+            channel_pollable_.fd = -1;
             channel_.close();
             if (state_ == State::Serving) {
                 log::write(log::Level::Crit, "the master has gone, retiring");

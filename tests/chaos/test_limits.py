@@ -106,7 +106,7 @@ class Logs(SluiceTest):
     def test_a_blocked_pipe_delays_nobody_and_drops_are_counted(self):
         read_end, write_end = os.pipe()
         server = self.serve("""
-            http { access_log /dev/stdout; server { listen %%PORT%%; root %%DIR%%/www; } }""",
+            http { keepalive_requests 100000; access_log /dev/stdout; server { listen %%PORT%%; root %%DIR%%/www; } }""",
             files={"www/index.html": "x"}, start=False)
         import subprocess
         with open(server.stderr_file, "ab") as stderr:
@@ -139,7 +139,7 @@ class Logs(SluiceTest):
 
     def test_a_full_disk_is_survived_and_recovers(self):
         server = self.serve("""
-            http { access_log /dev/full; server { listen %%PORT%%; root %%DIR%%/www; } }""",
+            http { keepalive_requests 100000; access_log /dev/full; server { listen %%PORT%%; root %%DIR%%/www; } }""",
             files={"www/index.html": "x"})
         with server.connect() as connection:
             for _ in range(2000):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reloads while clients are served: nothing fails, nothing is lost, nothing leaks."""
 
+import os
 import signal
 import time
 import unittest
@@ -162,7 +163,12 @@ class WorkerCount(SluiceTest):
     def test_an_idle_connection_of_a_retiring_worker_answers_its_next_request(self):
         conf = "worker_processes COUNT;" + site()
         server = self.serve(conf.replace("COUNT", "3"), workers=3, files={"www/index.html": "x"})
+        # All clients arrive while no worker runs, so that each of the three gets its share.
+        for pid in server.workers():
+            os.kill(pid, signal.SIGSTOP)
         idle = [server.connect() for _ in range(60)]
+        for pid in server.workers():
+            os.kill(pid, signal.SIGCONT)
         for connection in idle:
             self.assertEqual(connection.get("/").status, 200)
 

@@ -165,7 +165,7 @@ class Faults(SluiceTest):
     def faulty(self, fault):
         server = self.serve(site(1), workers=2, files={"www/index.html": "x"},
                             env={"SLUICE_FAULT": fault})
-        server.allowed_words += ["canary", "bug at", "silent", "signal 6"]
+        server.allowed_words += ["canary", "bug at", "no answer to", "signal 6", "signal 9"]
         return server
 
     def test_a_canary_that_crashes_refuses_the_reload(self):
@@ -209,6 +209,7 @@ class BadReloads(SluiceTest):
         server.configure(conf)
         outcome = server.reload()
         self.assertNotEqual(outcome.returncode, 0)
+        server.signal(signal.SIGHUP)
         for word in words:
             self.assertIn(word, outcome.stderr)
             wait_for(lambda: word in server.error_log(), what=f"{word} in the error log")
