@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // main: reads the command line and picks the role. It knows the process rooms and introduces them to
 // one another as Roles; they never include each other.
-// Runs in: the command line, master.
+// Runs in: any (the command line), master.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Texts made from rows.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #include "conf/explain.h"
 
 #include <set>

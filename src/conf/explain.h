@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Explain: what the program says about its own directives: --explain NAME and the generated
 // reference. Both are made from the rows, so they cannot drift from the code.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #pragma once
 
 #include <span>

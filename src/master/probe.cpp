@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One HTTP GET.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #include "master/probe.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Probe: asks one URL and says whether the answer is good. For a container's health check, so that
 // the image needs no other client.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #pragma once
 
 #include <cstdint>
