@@ -26,6 +26,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_LIMIT = 180
 SLOWDOWN = 3 if os.environ.get("SLUICE_SANITIZED") else 1
+# Folders whose files are first inputs of a fuzz target, besides tests/fuzz/corpus/<target>.
+SEEDS = {
+    "conf_text": ["conf", "../shared/corpora/nginx-config"],
+    "request_head": ["../shared/corpora/http1-seeds"],
+}
 
 
 class Program:
@@ -78,13 +83,14 @@ def command_of(program, report, seconds):
                 "--report", report]
     if program.kind == "unit":
         return [str(program.path), f"--gtest_output=json:{report}", "--gtest_brief=1"]
-    corpus = ROOT / "tests" / "fuzz" / "corpus" / program.path.name.removeprefix("fuzz_")
+    target = program.path.name.removeprefix("fuzz_")
+    corpora = [ROOT / place for place in [f"tests/fuzz/corpus/{target}", *SEEDS.get(target, [])]]
     command = [str(program.path), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
                "-print_final_stats=1", f"-artifact_prefix={program.path}."]
     # New inputs go to a folder of their own beside the program, never into the tree.
     found = program.path.parent / (program.path.name + ".corpus")
     found.mkdir(exist_ok=True)
-    return command + [str(found)] + ([str(corpus)] if corpus.is_dir() else [])
+    return command + [str(found)] + [str(corpus) for corpus in corpora if corpus.is_dir()]
 
 
 def run_program(program, seconds):

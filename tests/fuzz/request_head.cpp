@@ -113,17 +113,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < 2) {
         return 0;
     }
+    // The choices come last, so that captured requests are seeds as they are.
+    const std::uint8_t* const choices = data + size - 2;
     std::string bytes(size - 2, '\0');
     if (!bytes.empty()) {
-        std::memcpy(bytes.data(), data + 2, bytes.size());
+        std::memcpy(bytes.data(), data, bytes.size());
     }
     http1::HeadLimits limits;
     limits.line = 256;
     limits.total = 1024;
     limits.headers = 20;
-    limits.ignores_invalid = (data[1] & 1) != 0;
-    limits.allows_underscores = (data[1] & 2) != 0;
-    const std::size_t split = bytes.empty() ? 0 : data[0] * bytes.size() / 255;
+    limits.ignores_invalid = (choices[1] & 1) != 0;
+    limits.allows_underscores = (choices[1] & 2) != 0;
+    const std::size_t split = bytes.empty() ? 0 : choices[0] * bytes.size() / 255;
 
     const Verdict whole = judge(bytes, 0, limits);
     require(judge(bytes, split, limits) == whole);
