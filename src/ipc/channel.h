@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Channel: messages and descriptors over one SOCK_SEQPACKET socket. A full socket loses nothing: the
-// message waits here with duplicates of its descriptors until the socket is writable again.
+// Channel: messages and descriptors over one SOCK_SEQPACKET socket. A full socket loses nothing:
+// the message waits here with duplicates of its descriptors until the socket is writable again.
 // Runs in: master, worker, logger.
 #pragma once
 
@@ -34,6 +34,7 @@ struct ChannelEnds {
     sys::UniqueFd master;
     sys::UniqueFd child;
 };
+
 [[nodiscard]] Result<ChannelEnds> open_channel();
 
 class Channel {
@@ -50,6 +51,7 @@ class Channel {
 
     /// Sends what waits; call when the socket is writable.
     [[nodiscard]] Result<> flush();
+
     /// Whether something waits: watch for EPOLLOUT.
     [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
 
@@ -59,6 +61,7 @@ class Channel {
 
     /// The socket, for epoll. -1 after close().
     [[nodiscard]] int fd() const { return socket_.get(); }
+
     void close();
 
   private:

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The rows of the signal table. CHLD and PIPE are rows too: the table is everything the master reads.
-// Runs in: any.
+// The rows of the signal table. CHLD and PIPE are rows too: the table is everything the master
+// reads. Runs in: any.
 #include "ipc/commands.h"
 
-#include <signal.h>
-
 #include <array>
+#include <signal.h>
 
 namespace sluice::ipc {
 
@@ -27,7 +26,9 @@ constexpr std::array kCommands = {
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
+std::span<const Command> commands() {
+    return kCommands;
+}
 
 int number_of(const Command& command) {
     return command.base == NumberBase::RealTime ? SIGRTMIN + command.number : command.number;

@@ -22,7 +22,8 @@ enum class Order : std::uint8_t {
     Ignore,
 };
 
-/// How a row's signal number is counted: as it is, or from SIGRTMIN, which is known only at run time.
+/// How a row's signal number is counted: as it is, or from SIGRTMIN, which is known only at run
+/// time.
 enum class NumberBase : std::uint8_t { Absolute, RealTime };
 
 struct Command {
@@ -31,8 +32,8 @@ struct Command {
     std::string_view signal_name;  ///< "HUP"
     std::string_view option;       ///< value of `-s`; empty: none
     Order order;
-    bool has_payload;              ///< sigqueue's integer is the argument
-    std::string_view meaning;      ///< one sentence for operators
+    bool has_payload;          ///< sigqueue's integer is the argument
+    std::string_view meaning;  ///< one sentence for operators
 };
 
 /// All rows.

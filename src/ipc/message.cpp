@@ -170,8 +170,7 @@ void walk(auto& io, M& m) {
 }
 
 template <class M>
-concept HasNoFields =
-    Is<M, Stop> || Is<M, Reopened> || Is<M, Drained> || Is<M, DrainAndExit>;
+concept HasNoFields = Is<M, Stop> || Is<M, Reopened> || Is<M, Drained> || Is<M, DrainAndExit>;
 
 template <HasNoFields M>
 void walk(auto& /*io*/, M& /*m*/) {}
@@ -206,7 +205,9 @@ void walk(auto& io, M& m) {
     io.text(m.user_name, kMaxText);
 }
 
-void walk_kind(Writer& io, const SinkKind& kind) { io.number(std::to_underlying(kind)); }
+void walk_kind(Writer& io, const SinkKind& kind) {
+    io.number(std::to_underlying(kind));
+}
 
 void walk_kind(Reader& io, SinkKind& kind) {
     std::uint8_t value = 0;
@@ -232,9 +233,12 @@ bool is_from(Sender sender, const Message& message) {
             constexpr bool is_worker_s = Is<M, Ready> || Is<M, Refused> || Is<M, Committed> ||
                                          Is<M, Draining> || Is<M, Drained>;
             switch (sender) {
-                case Sender::Worker: return is_worker_s;
-                case Sender::Logger: return Is<M, Drained>;
-                case Sender::Master: return !is_worker_s;
+                case Sender::Worker:
+                    return is_worker_s;
+                case Sender::Logger:
+                    return Is<M, Drained>;
+                case Sender::Master:
+                    return !is_worker_s;
             }
             return false;
         },
@@ -300,9 +304,9 @@ bool fds_fit(const Message& message, std::size_t count) {
 
 const char* name_of(const Message& message) {
     static constexpr std::array<const char*, std::variant_size_v<Message>> kNames = {
-        "Hello", "Listeners",   "Release",  "Prepare",   "Commit",   "Abort",
-        "Retire", "Stop",       "SetLogLevel", "Reopened", "Ready",  "Refused",
-        "Committed", "Draining", "Drained", "LoggerHello", "Sinks",  "DrainAndExit"};
+        "Hello",     "Listeners", "Release",     "Prepare",     "Commit", "Abort",
+        "Retire",    "Stop",      "SetLogLevel", "Reopened",    "Ready",  "Refused",
+        "Committed", "Draining",  "Drained",     "LoggerHello", "Sinks",  "DrainAndExit"};
     return kNames[message.index()];
 }
 

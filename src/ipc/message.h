@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The closed list of messages between the master and its children, and their bytes. Each message is
-// one SOCK_SEQPACKET record; descriptors travel beside it. Decoding is bounded and total, because the
-// root master reads what unprivileged processes write.
-// Runs in: master, worker, logger.
+// one SOCK_SEQPACKET record; descriptors travel beside it. Decoding is bounded and total, because
+// the root master reads what unprivileged processes write. Runs in: master, worker, logger.
 #pragma once
 
 #include <cstddef>
@@ -35,32 +34,32 @@ inline constexpr std::size_t kMaxSinkPath = 400;
 /// The worker drops to uid/gid, compiles the bundle and answers Ready{generation} or Refused. It
 /// accepts nothing before Commit{generation}. A canary exits 0 after Ready and gets no listeners.
 struct Hello {
-    SlotId slot;                       ///< its place in the shared log and metrics tables
-    std::uint32_t epoch = 0;           ///< counts the owners of that slot
-    std::uint32_t worker_index = 0;    ///< 0 … worker_processes-1
-    std::uint32_t worker_count = 1;    ///< configured worker_processes
-    GenerationNumber generation;       ///< of the bundle
-    std::int32_t cpu = -1;             ///< CPU to pin to; -1 none. Used where `cpus` is empty
-    std::vector<std::uint16_t> cpus;   ///< worker_cpu_affinity's mask as CPU numbers; empty: none
-    std::uint8_t level = 0;            ///< log level of the main error log
+    SlotId slot;                      ///< its place in the shared log and metrics tables
+    std::uint32_t epoch = 0;          ///< counts the owners of that slot
+    std::uint32_t worker_index = 0;   ///< 0 … worker_processes-1
+    std::uint32_t worker_count = 1;   ///< configured worker_processes
+    GenerationNumber generation;      ///< of the bundle
+    std::int32_t cpu = -1;            ///< CPU to pin to; -1 none. Used where `cpus` is empty
+    std::vector<std::uint16_t> cpus;  ///< worker_cpu_affinity's mask as CPU numbers; empty: none
+    std::uint8_t level = 0;           ///< log level of the main error log
     bool is_canary = false;
-    bool drops_user = false;           ///< whether the four fields below apply (master is root)
+    bool drops_user = false;  ///< whether the four fields below apply (master is root)
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::string user_name;             ///< for initgroups
-    std::uint64_t fd_limit = 0;        ///< RLIMIT_NOFILE; 0 leaves it
-    std::uint64_t core_limit = 0;      ///< RLIMIT_CORE where has_core_limit
+    std::string user_name;         ///< for initgroups
+    std::uint64_t fd_limit = 0;    ///< RLIMIT_NOFILE; 0 leaves it
+    std::uint64_t core_limit = 0;  ///< RLIMIT_CORE where has_core_limit
     bool has_core_limit = false;
-    std::int32_t priority = 0;         ///< nice value, applied where not 0
-    std::string working_directory;     ///< empty: unchanged
+    std::int32_t priority = 0;      ///< nice value, applied where not 0
+    std::string working_directory;  ///< empty: unchanged
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 /// One listening socket that a Listeners message carries.
 struct ListenerGrant {
     ListenerId id;
-    std::uint16_t member = 0;        ///< which socket of a reuseport group; 0 for a shared socket
-    bool is_exclusive = true;        ///< shared by workers: register with EPOLLEXCLUSIVE
+    std::uint16_t member = 0;  ///< which socket of a reuseport group; 0 for a shared socket
+    bool is_exclusive = true;  ///< shared by workers: register with EPOLLEXCLUSIVE
     friend bool operator==(const ListenerGrant&, const ListenerGrant&) = default;
 };
 
@@ -75,8 +74,9 @@ struct Listeners {
     friend bool operator==(const Listeners&, const Listeners&) = default;
 };
 
-/// Stop accepting on one socket of a reuseport group and close the descriptor: another worker has
-/// it from now on. Connections in its queue are left to that worker.
+/// Stop accepting on one socket and close the descriptor. A member of a reuseport group is another
+/// worker's from now on, with the connections in its queue; a leaving listener is nobody's. One
+/// that is not held is no error.
 struct Release {
     ListenerId id;
     std::uint16_t member = 0;
@@ -89,8 +89,9 @@ struct Prepare {
     friend bool operator==(const Prepare&, const Prepare&) = default;
 };
 
-/// Use the prepared generation for new connections and requests; close listeners that it does not
-/// name; answer Committed.
+/// Use the prepared generation for new connections and requests; answer Committed. Listeners that
+/// it does not name are still served for a second, on the generation before: no new client reaches
+/// them, but handshakes may be under way. A Release of each follows.
 struct Commit {
     GenerationNumber generation;
     friend bool operator==(const Commit&, const Commit&) = default;
@@ -160,8 +161,8 @@ struct Drained {
 
 /// First message to a new logger. Descriptors: shared-log memfd, eventfd that wakes it.
 struct LoggerHello {
-    std::uint16_t slots = 0;     ///< entries of the slot table in the shared log
-    bool drops_user = false;     ///< whether uid, gid and user_name apply
+    std::uint16_t slots = 0;  ///< entries of the slot table in the shared log
+    bool drops_user = false;  ///< whether uid, gid and user_name apply
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::string user_name;
@@ -195,9 +196,24 @@ struct DrainAndExit {
 };
 
 /// The order is the wire's type number; add at the end.
-using Message = std::variant<Hello, Listeners, Release, Prepare, Commit, Abort, Retire, Stop,
-                             SetLogLevel, Reopened, Ready, Refused, Committed, Draining, Drained,
-                             LoggerHello, Sinks, DrainAndExit>;
+using Message = std::variant<Hello,
+                             Listeners,
+                             Release,
+                             Prepare,
+                             Commit,
+                             Abort,
+                             Retire,
+                             Stop,
+                             SetLogLevel,
+                             Reopened,
+                             Ready,
+                             Refused,
+                             Committed,
+                             Draining,
+                             Drained,
+                             LoggerHello,
+                             Sinks,
+                             DrainAndExit>;
 
 /// Who wrote a message; decides which kinds are legal.
 enum class Sender : std::uint8_t { Master, Worker, Logger };

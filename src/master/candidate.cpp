@@ -25,9 +25,8 @@ std::expected<Configuration, std::vector<std::string>> read_configuration(const 
         return std::unexpected(std::move(compiled.errors));
     }
     Configuration out;
-    out.bytes = recorder.serialize({.generation = number,
-                                    .main_file = start.places.main_file,
-                                    .globals = start.globals});
+    out.bytes = recorder.serialize(
+        {.generation = number, .main_file = start.places.main_file, .globals = start.globals});
     out.generation = conf::GenerationRef(std::move(compiled.generation));
     out.warnings = std::move(compiled.warnings);
     return out;

@@ -3,10 +3,9 @@
 // Runs in: master.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
+#include <sys/types.h>
 
 #include "base/units.h"
 #include "event/pollable.h"
@@ -21,9 +20,12 @@ enum class ChildKind : std::uint8_t { Worker, Canary, Logger };
 
 [[nodiscard]] constexpr const char* name_of(ChildKind kind) {
     switch (kind) {
-        case ChildKind::Worker: return "worker process";
-        case ChildKind::Canary: return "canary process";
-        case ChildKind::Logger: return "logger process";
+        case ChildKind::Worker:
+            return "worker process";
+        case ChildKind::Canary:
+            return "canary process";
+        case ChildKind::Logger:
+            return "logger process";
     }
     return "process";
 }
@@ -44,16 +46,16 @@ struct Child : event::Pollable {
     ChildKind kind = ChildKind::Worker;
     pid_t pid = 0;
     Millis born{};
-    std::optional<SlotId> slot;   ///< none for the logger
-    std::uint32_t index = 0;      ///< a worker's place, 0 … worker_processes-1
-    GenerationNumber told;        ///< the last generation it was told to commit
-    bool is_ready = false;        ///< has compiled its first generation
-    bool is_retiring = false;     ///< was told to go; not replaced when it dies
-    bool is_candidate = false;    ///< started for a replace reload that is not decided
-    bool is_replaced = false;     ///< a replace reload was decided without it; retires next
-    bool has_committed = false;   ///< serves its first generation
-    bool is_killed = false;       ///< by us: its death is no news
-    bool has_drained = false;     ///< logger: every lane was empty
+    std::optional<SlotId> slot;  ///< none for the logger
+    std::uint32_t index = 0;     ///< a worker's place, 0 … worker_processes-1
+    GenerationNumber told;       ///< the last generation it was told to commit
+    bool is_ready = false;       ///< has compiled its first generation
+    bool is_retiring = false;    ///< was told to go; not replaced when it dies
+    bool is_candidate = false;   ///< started for a replace reload that is not decided
+    bool is_replaced = false;    ///< a replace reload was decided without it; retires next
+    bool has_committed = false;  ///< serves its first generation
+    bool is_killed = false;      ///< by us: its death is no news
+    bool has_drained = false;    ///< logger: every lane was empty
     bool watches_output = false;
 };
 

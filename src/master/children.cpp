@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Master: which children there should be, what a new one is told, and what a death leads to.
 // Runs in: master.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <type_traits>
 #include <utility>
 #include <variant>
+
+#include <fmt/format.h>
 
 #include "log/log.h"
 #include "master/cpus.h"
@@ -114,7 +114,8 @@ ipc::Hello Master::hello_for(const Child& child, const Configuration& configurat
             .working_directory = std::string(settings.working_directory.value)};
 }
 
-Result<Child*> Master::start_child(ChildKind kind, const Configuration& configuration,
+Result<Child*> Master::start_child(ChildKind kind,
+                                   const Configuration& configuration,
                                    std::uint32_t index) {
     Child* const child = TRY(supervisor_->start(kind, index));
     const std::array<int, 3> fds = {configuration.bundle.get(), region_->fd(),
@@ -185,8 +186,7 @@ Master::Respawn& Master::respawn_of(std::uint32_t index) {
 }
 
 bool Master::is_serving(const Child& worker) {
-    return !worker.is_retiring && !worker.is_replaced && !worker.is_candidate &&
-           !worker.is_killed;
+    return !worker.is_retiring && !worker.is_replaced && !worker.is_candidate && !worker.is_killed;
 }
 
 std::vector<ChildId> Master::serving_workers() {
@@ -300,8 +300,7 @@ void Master::on_logger_death(const Child& logger) {
     if (phase_ == Phase::Draining || phase_ == Phase::Ended) {
         return end(exit_code_);
     }
-    const Millis pause =
-        logger_respawn_.backoff.after_death(sys::monotonic_now() - logger.born);
+    const Millis pause = logger_respawn_.backoff.after_death(sys::monotonic_now() - logger.born);
     if (pause.count() > 0) {
         loop_->arm(logger_respawn_, pause);
         return;

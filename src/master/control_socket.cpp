@@ -3,9 +3,8 @@
 // Runs in: master; ask() in the command line.
 #include "master/control_socket.h"
 
-#include <sys/epoll.h>
-
 #include <array>
+#include <sys/epoll.h>
 #include <utility>
 
 #include "net/address.h"
@@ -32,12 +31,15 @@ Result<net::Address> unix_address(const std::string& path) {
 
 }  // namespace
 
-std::string control_path(const std::string& pid_path) { return pid_path + ".ctl"; }
+std::string control_path(const std::string& pid_path) {
+    return pid_path + ".ctl";
+}
 
 Result<> ControlSocket::open(const std::string& path) {
     const net::Address address = TRY(unix_address(path));
     sys::UniqueFd socket = TRY(sys::socket(AF_UNIX, SOCK_STREAM));
-    if (const auto old = sys::file_info_at(AT_FDCWD, path.c_str(), false); old && old->is_socket()) {
+    if (const auto old = sys::file_info_at(AT_FDCWD, path.c_str(), false);
+        old && old->is_socket()) {
         TRY(sys::unlink(path.c_str()));
     }
     TRY(sys::bind(socket.get(), address.raw(), address.size()));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ControlSocket: the private Unix socket beside the pid file over which `-s reload` asks and waits
-// for the outcome. A request is the line "reload\n"; the answer is "ok <generation>\n", or "error\n"
-// and the text, up to the end of the stream.
-// Runs in: master; ask() in the command line.
+// for the outcome. A request is the line "reload\n"; the answer is "ok <generation>\n", or
+// "error\n" and the text, up to the end of the stream. Runs in: master; ask() in the command line.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +32,9 @@ class ControlSocket {
 
     ControlSocket(event::Loop& loop, OnReload on_reload, void* owner)
         : loop_(loop), on_reload_(on_reload), owner_(owner) {}
+
     ~ControlSocket() { close(); }
+
     ControlSocket(const ControlSocket&) = delete;
     ControlSocket& operator=(const ControlSocket&) = delete;
 
@@ -57,6 +58,7 @@ class ControlSocket {
         std::string reply;
         bool has_reply = false;
     };
+
     struct Listener : event::Pollable {
         ControlSocket* owner = nullptr;
     };

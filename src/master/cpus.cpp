@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::size_t kSmallFile = 64 * 1024;
 
-std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+std::string_view first_line(std::string_view text) {
+    return text.substr(0, text.find('\n'));
+}
 
 std::string content(const std::string& path) {
     return sys::read_file(path.c_str(), kSmallFile).value_or("");

@@ -12,8 +12,8 @@
 namespace sluice::master {
 
 struct CpuShare {
-    std::vector<int> allowed;      ///< by affinity
-    std::optional<double> quota;   ///< CPUs' worth of time, where a cgroup limits it
+    std::vector<int> allowed;     ///< by affinity
+    std::optional<double> quota;  ///< CPUs' worth of time, where a cgroup limits it
 };
 
 /// Asks the kernel.
@@ -24,9 +24,10 @@ struct CpuShare {
 
 /// The group of this process as /proc/self/cgroup tells it.
 struct CgroupPaths {
-    std::optional<std::string> unified;   ///< v2: the path of line "0::"
-    std::optional<std::string> cpu;       ///< v1: the path of the line that has controller "cpu"
+    std::optional<std::string> unified;  ///< v2: the path of line "0::"
+    std::optional<std::string> cpu;      ///< v1: the path of the line that has controller "cpu"
 };
+
 [[nodiscard]] CgroupPaths parse_cgroup_file(std::string_view text);
 /// v2 cpu.max: "max 100000" or "150000 100000".
 [[nodiscard]] std::optional<double> parse_cpu_max(std::string_view text);

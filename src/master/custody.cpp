@@ -3,11 +3,11 @@
 // Runs in: master.
 #include "master/custody.h"
 
-#include <fmt/format.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+#include <netinet/in.h>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "log/log.h"
 #include "net/address.h"
@@ -21,7 +21,9 @@ namespace {
 
 constexpr std::string_view kDatagram = "udp:";
 
-bool is_datagram(std::string_view key) { return key.starts_with(kDatagram); }
+bool is_datagram(std::string_view key) {
+    return key.starts_with(kDatagram);
+}
 
 std::optional<net::Address> address_of(std::string_view key) {
     if (is_datagram(key)) {
@@ -116,7 +118,8 @@ std::expected<void, std::string> Custody::open_one(const conf::ListenSpec& spec,
 }
 
 Custody::Opened Custody::open_member(const conf::ListenSpec& spec, std::uint16_t member) {
-    if (const auto old = inherited_.find({std::string(spec.key), member}); old != inherited_.end()) {
+    if (const auto old = inherited_.find({std::string(spec.key), member});
+        old != inherited_.end()) {
         sys::UniqueFd fd = std::move(old->second);
         inherited_.erase(old);
         return fd;
@@ -138,9 +141,9 @@ Custody::Opened Custody::open_member(const conf::ListenSpec& spec, std::uint16_t
     return std::move(*fd);
 }
 
-/// A wildcard and a special address of one port refuse each other unless both have SO_REUSEPORT. The
-/// sockets that we hold on that port get it now; false where there are none, so the port is taken by
-/// somebody else.
+/// A wildcard and a special address of one port refuse each other unless both have SO_REUSEPORT.
+/// The sockets that we hold on that port get it now; false where there are none, so the port is
+/// taken by somebody else.
 bool Custody::let_others_bind(std::string_view key) const {
     const std::optional<net::Address> wanted = address_of(key);
     bool has_any = false;
@@ -260,62 +263,60 @@ std::vector<Grant> Custody::shared(bool candidates) const {
 
 std::vector<Move> Custody::rebalance(std::span<const ChildId> workers) {
     std::vector<Move> moves;
-    if (workers.empty()) {
-        return moves;
-    }
     for (auto& [id, held] : held_) {
-        if (!held.is_group || held.is_leaving) {
-            continue;
-        }
-        const auto move = [&, listener = id](std::size_t index, ChildId to) {
-            Member& member = held.members[index];
-            moves.push_back({.grant = {.what = {.id = listener,
-                                                .member = static_cast<std::uint16_t>(index),
-                                                .is_exclusive = false},
-                                       .fd = member.fd.get()},
-                             .from = member.holder,
-                             .to = to});
-            member.holder = to;
-        };
-        std::map<ChildId, std::vector<std::size_t>> by_worker;
-        for (const ChildId worker : workers) {
-            by_worker[worker];
-        }
-        const auto by_load = [](const auto& a, const auto& b) {
-            return a.second.size() < b.second.size();
-        };
-        std::vector<std::size_t> free;
-        for (std::size_t i = 0; i < held.members.size(); ++i) {
-            Member& member = held.members[i];
-            if (member.is_candidate) {
-                continue;
-            }
-            const auto at = member.holder ? by_worker.find(*member.holder) : by_worker.end();
-            if (at != by_worker.end()) {
-                at->second.push_back(i);
-            } else {
-                member.holder.reset();
-                free.push_back(i);
-            }
-        }
-        for (const std::size_t index : free) {
-            const auto least = std::min_element(by_worker.begin(), by_worker.end(), by_load);
-            least->second.push_back(index);
-            move(index, least->first);
-        }
-        for (;;) {
-            const auto least = std::min_element(by_worker.begin(), by_worker.end(), by_load);
-            const auto most = std::max_element(by_worker.begin(), by_worker.end(), by_load);
-            if (most->second.size() - least->second.size() < 2) {
-                break;
-            }
-            const std::size_t index = most->second.back();
-            most->second.pop_back();
-            least->second.push_back(index);
-            move(index, least->first);
+        if (held.is_group && !held.is_leaving && !workers.empty()) {
+            rebalance_group(id, held, workers, moves);
         }
     }
     return moves;
+}
+
+void Custody::rebalance_group(ListenerId id,
+                              Held& held,
+                              std::span<const ChildId> workers,
+                              std::vector<Move>& moves) {
+    std::map<ChildId, std::vector<std::size_t>> loads;
+    for (const ChildId worker : workers) {
+        loads[worker];
+    }
+    const auto is_less = [](const auto& a, const auto& b) {
+        return a.second.size() < b.second.size();
+    };
+    const auto give = [&](std::size_t index, auto& to) {
+        Member& member = held.members[index];
+        const ipc::ListenerGrant what{
+            .id = id, .member = static_cast<std::uint16_t>(index), .is_exclusive = false};
+        moves.push_back({{what, member.fd.get()}, member.holder, to.first});
+        member.holder = to.first;
+        to.second.push_back(index);
+    };
+    std::vector<std::size_t> free;
+    for (std::size_t i = 0; i < held.members.size(); ++i) {
+        Member& member = held.members[i];
+        if (member.is_candidate) {
+            continue;
+        }
+        const auto at = member.holder ? loads.find(*member.holder) : loads.end();
+        if (at != loads.end()) {
+            at->second.push_back(i);
+        } else {
+            member.holder.reset();
+            free.push_back(i);
+        }
+    }
+    for (const std::size_t index : free) {
+        give(index, *std::min_element(loads.begin(), loads.end(), is_less));
+    }
+    for (;;) {
+        auto& least = *std::min_element(loads.begin(), loads.end(), is_less);
+        auto& most = *std::max_element(loads.begin(), loads.end(), is_less);
+        if (most.second.size() - least.second.size() < 2) {
+            return;
+        }
+        const std::size_t index = most.second.back();
+        most.second.pop_back();
+        give(index, least);
+    }
 }
 
 std::vector<Heirloom> Custody::heirlooms() const {

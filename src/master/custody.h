@@ -45,6 +45,7 @@ class Custody {
   public:
     /// Takes a socket that an older program file had opened; used when an address asks for it.
     void inherit(const std::string& key, std::uint16_t member, sys::UniqueFd fd);
+
     /// Closes what was inherited and nobody asked for.
     void drop_unclaimed() { inherited_.clear(); }
 
@@ -63,14 +64,17 @@ class Custody {
     void close_leaving();
     /// Removes the files of Unix sockets.
     void remove_unix_files() const;
+    /// Closes every socket. Workers that still hold copies empty the queues first.
+    void close_all() { held_.clear(); }
 
     /// The sockets that every worker shares: the current ones, or only the candidates.
     [[nodiscard]] std::vector<Grant> shared(bool candidates) const;
-    /// Gives the members of all groups to `workers`, evenly and with few moves. Members whose holder
-    /// is not among the workers count as free.
+    /// Gives the members of all groups to `workers`, evenly and with few moves. Members whose
+    /// holder is not among the workers count as free.
     [[nodiscard]] std::vector<Move> rebalance(std::span<const ChildId> workers);
 
     [[nodiscard]] std::vector<Heirloom> heirlooms() const;
+
     [[nodiscard]] std::size_t size() const { return held_.size(); }
 
   private:
@@ -79,6 +83,7 @@ class Custody {
         std::optional<ChildId> holder;
         bool is_candidate = true;
     };
+
     struct Held {
         std::string key;
         conf::ListenOptions options;
@@ -87,11 +92,16 @@ class Custody {
         bool is_returning = false;  ///< the candidate names it again
         std::vector<Member> members;
     };
+
     using Opened = std::expected<sys::UniqueFd, std::string>;
 
     [[nodiscard]] std::expected<void, std::string> open_one(const conf::ListenSpec& spec,
                                                             std::size_t members);
     [[nodiscard]] Opened open_member(const conf::ListenSpec& spec, std::uint16_t member);
+    static void rebalance_group(ListenerId id,
+                                Held& held,
+                                std::span<const ChildId> workers,
+                                std::vector<Move>& moves);
     bool let_others_bind(std::string_view key) const;
     static void set_refusing(const Held& held, bool on);
     static void remove_file(const Held& held);

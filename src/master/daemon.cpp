@@ -3,9 +3,8 @@
 // Runs in: master.
 #include "master/daemon.h"
 
-#include <fcntl.h>
-
 #include <array>
+#include <fcntl.h>
 #include <span>
 #include <utility>
 
@@ -26,6 +25,8 @@ int wait_for_verdict(const sys::UniqueFd& from) {
     return got && got->size == 1 ? 0 : 1;
 }
 
+}  // namespace
+
 Result<> silence(std::span<const int> fds) {
     const sys::UniqueFd null = TRY(sys::open("/dev/null", O_RDWR));
     for (const int fd : fds) {
@@ -33,8 +34,6 @@ Result<> silence(std::span<const int> fds) {
     }
     return {};
 }
-
-}  // namespace
 
 Result<Daemonized> go_to_background() {
     sys::Pipe pipe = TRY(sys::pipe());

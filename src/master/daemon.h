@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "base/error.h"
 #include "sys/unique_fd.h"
@@ -22,6 +23,9 @@ struct Daemonized {
 [[nodiscard]] Result<Daemonized> go_to_background();
 
 /// Says that the server serves; lets go of the terminal.
+/// Points descriptors at /dev/null.
+[[nodiscard]] Result<> silence(std::span<const int> fds);
+
 void report_serving(sys::UniqueFd verdict);
 
 }  // namespace sluice::master

@@ -3,8 +3,6 @@
 // Runs in: master.
 #include "master/live_facts.h"
 
-
-
 #include "master/cpus.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -30,9 +28,13 @@ Id number_for(std::map<std::string, Id, std::less<>>& known, std::string_view na
 
 }  // namespace
 
-ListenerId Ids::listener(std::string_view key) { return number_for(listeners_, key); }
+ListenerId Ids::listener(std::string_view key) {
+    return number_for(listeners_, key);
+}
 
-SinkId Ids::sink(std::string_view target) { return number_for(sinks_, target); }
+SinkId Ids::sink(std::string_view target) {
+    return number_for(sinks_, target);
+}
 
 Result<std::string_view> LiveFacts::file(std::string_view path) {
     files_.push_back(TRY(sys::read_file(std::string(path).c_str(), kLargestFile)));
@@ -63,8 +65,12 @@ Result<std::vector<std::string>> LiveFacts::resolve(std::string_view host) {
     return sys::resolve_host(std::string(host).c_str());
 }
 
-int LiveFacts::cpus() { return static_cast<int>(count_for(cpu_share())); }
+int LiveFacts::cpus() {
+    return static_cast<int>(count_for(cpu_share()));
+}
 
-std::string LiveFacts::host_name() { return sys::host_name(); }
+std::string LiveFacts::host_name() {
+    return sys::host_name();
+}
 
 }  // namespace sluice::master

@@ -45,9 +45,13 @@ class LiveFacts final : public conf::Facts {
     Result<std::vector<std::string>> resolve(std::string_view host) override;
     int cpus() override;
     std::string host_name() override;
+
     std::string prefix() override { return places_.prefix; }
+
     std::string default_error_log() override { return places_.error_log; }
+
     ListenerId listener_id(std::string_view key) override { return ids_.listener(key); }
+
     SinkId sink_id(std::string_view target) override { return ids_.sink(target); }
 
   private:

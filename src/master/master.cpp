@@ -3,10 +3,10 @@
 // Runs in: master.
 #include "master/master.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "log/error_log_conf.h"
 #include "log/log.h"
@@ -87,14 +87,13 @@ Result<> Master::open_machinery() {
     TRY(seal(current_));
     loop_ = TRY(event::Loop::create());
     signals_.emplace(
-        [](void* self, const sys::SignalInfo& signal) {
-            static_cast<Master*>(self)->obey(signal);
-        },
+        [](void* self, const sys::SignalInfo& signal) { static_cast<Master*>(self)->obey(signal); },
         this);
     TRY(signals_->start(*loop_));
     TRY(open_log_region());
     SupervisorOwner& owner = *this;
     supervisor_.emplace(*loop_, start_.roles, region_->table(), owner);
+    supervisor_->keep_errors_from_children(settings().daemon.value);
     control_.emplace(
         *loop_, [](void* self) { return static_cast<Master*>(self)->reload_for_client(); }, this);
     if (const Result<> opened = control_->open(control_path(pid_file_.path())); !opened) {
@@ -115,8 +114,7 @@ Result<> Master::open_log_region() {
         }
     }
     if (!region_) {
-        region_.emplace(
-            TRY(shm::SharedLog::create(slots_for(settings().worker_processes.value))));
+        region_.emplace(TRY(shm::SharedLog::create(slots_for(settings().worker_processes.value))));
     }
     own_slot_ = region_->table().claim(sys::own_pid());
     if (!own_slot_) {
@@ -134,21 +132,17 @@ void Master::bind_timers() {
         timer.master = this;
         timer.fire = fire;
     };
-    bind(reload_timer_, [](event::Timer& timer) {
-        static_cast<Timer&>(timer).master->reload_.time_out();
-    });
-    bind(leaving_timer_, [](event::Timer& timer) {
-        static_cast<Timer&>(timer).master->close_leaving_listeners();
-    });
+    bind(reload_timer_,
+         [](event::Timer& timer) { static_cast<Timer&>(timer).master->reload_.time_out(); });
+    bind(leaving_timer_,
+         [](event::Timer& timer) { static_cast<Timer&>(timer).master->close_leaving_listeners(); });
     bind(limit_, [](event::Timer& timer) { static_cast<Timer&>(timer).master->on_limit(); });
     logger_respawn_.master = this;
     logger_respawn_.fire = [](event::Timer& timer) {
         static_cast<Respawn&>(timer).master->start_logger();
     };
     reload_task_.master = this;
-    reload_task_.run = [](event::Posted& posted) {
-        static_cast<Task&>(posted).master->reload();
-    };
+    reload_task_.run = [](event::Posted& posted) { static_cast<Task&>(posted).master->reload(); };
 }
 
 int Master::serve(void (*on_serving)(void*), void* context) {
@@ -156,8 +150,8 @@ int Master::serve(void (*on_serving)(void*), void* context) {
     on_serving_context_ = context;
     journal_->set_main(log::main_destination(*current_.generation));
     journal_->use_lanes(&*lanes_);
-    log::write(log::Level::Notice, "sluice {}, generation {}, {} worker processes",
-               start_.version, reload_.current().value, settings().worker_processes.value);
+    log::write(log::Level::Notice, "sluice {}, generation {}, {} worker processes", start_.version,
+               reload_.current().value, settings().worker_processes.value);
     for (const std::string& warning : current_.warnings) {
         log::write(log::Level::Warn, "{}", warning.substr(0, warning.find('\n')));
     }
@@ -170,12 +164,18 @@ int Master::serve(void (*on_serving)(void*), void* context) {
     }
     control_->close();
     pid_file_.remove(sys::own_pid());
-    // In an upgrade the other master listens on the same Unix sockets.
+    give_up_addresses();
+    return exit_code_;
+}
+
+/// Whoever wants to listen there may. Files of Unix sockets go too, unless an upgrade's other master
+/// listens on them.
+void Master::give_up_addresses() {
     const bool has_parent = inheritance_.parent && *inheritance_.parent == sys::parent_pid();
     if (!heir_ && !has_parent) {
         custody_.remove_unix_files();
     }
-    return exit_code_;
+    custody_.close_all();
 }
 
 void Master::go_to_serving_when_ready() {
@@ -183,9 +183,8 @@ void Master::go_to_serving_when_ready() {
         return;
     }
     std::uint32_t serving = 0;
-    supervisor_->each(ChildKind::Worker, [&](const Child& worker) {
-        serving += worker.has_committed ? 1 : 0;
-    });
+    supervisor_->each(ChildKind::Worker,
+                      [&](const Child& worker) { serving += worker.has_committed ? 1 : 0; });
     if (serving < settings().worker_processes.value) {
         return;
     }

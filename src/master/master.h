@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Master: the one process that owns everything and serves nobody. It joins the parts: configuration,
-// sockets, logs, children, the reload transaction, signals, upgrade. The decisions of each part are
-// in that part's file; here is who calls whom.
-// Runs in: master; one loop, never a thread.
+// Master: the one process that owns everything and serves nobody. It joins the parts:
+// configuration, sockets, logs, children, the reload transaction, signals, upgrade. The decisions
+// of each part are in that part's file; here is who calls whom. Runs in: master; one loop, never a
+// thread.
 #pragma once
 
 #include <memory>
@@ -59,13 +59,16 @@ class Master final : private SupervisorOwner, private ReloadPort {
     struct Timer : event::Timer {
         Master* master = nullptr;
     };
+
     struct Respawn : event::Timer {
         Master* master = nullptr;
         Backoff backoff;
     };
+
     struct Task : event::Posted {
         Master* master = nullptr;
     };
+
     struct Turn : event::TurnHook {
         Master* master = nullptr;
     };
@@ -91,12 +94,14 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void on_worker_death(const Child& worker);
     void on_logger_death(const Child& logger);
     void start_logger();
-    Result<Child*> start_child(ChildKind kind, const Configuration& configuration,
+    Result<Child*> start_child(ChildKind kind,
+                               const Configuration& configuration,
                                std::uint32_t index);
     void start_serving_worker(std::uint32_t index);
     void commit_worker(Child& worker, GenerationNumber generation);
     void send_grants(Child& worker, const std::vector<Grant>& grants, bool applies_now);
-    [[nodiscard]] ipc::Hello hello_for(const Child& child, const Configuration& configuration) const;
+    [[nodiscard]] ipc::Hello hello_for(const Child& child,
+                                       const Configuration& configuration) const;
     void ensure_workers();
     void retire(Child& worker);
     void rebalance_groups();
@@ -130,6 +135,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void end_upgrade();
     void retire_workers();
     void quit();
+    void give_up_addresses();
     void stop();
     void begin_end(Phase phase);
     void kill_all();
@@ -158,9 +164,9 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::optional<ControlSocket> control_;
     Reload reload_;
 
-    bool has_workers_ = true;    ///< false after WINCH
-    bool wants_reload_ = false;  ///< HUP came while starting
-    std::optional<pid_t> heir_;  ///< the program that an upgrade started
+    bool has_workers_ = true;                         ///< false after WINCH
+    bool wants_reload_ = false;                       ///< HUP came while starting
+    std::optional<pid_t> heir_;                       ///< the program that an upgrade started
     std::vector<std::unique_ptr<Respawn>> respawns_;  ///< by worker index
     Respawn logger_respawn_;
     Timer reload_timer_;

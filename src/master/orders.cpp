@@ -31,7 +31,8 @@ void Master::obey(const sys::SignalInfo& signal) {
         case ipc::Order::Upgrade:
             return upgrade();
         case ipc::Order::RetireWorkers:
-            return retire_workers();
+            // A terminal sends WINCH, in the kernel's name, whenever its window changes its size.
+            return signal.sender == 0 ? void() : retire_workers();
         case ipc::Order::GracefulStop:
             return quit();
         case ipc::Order::FastStop:
@@ -125,6 +126,7 @@ void Master::quit() {
     }
     begin_end(Phase::Quitting);
     supervisor_->each(ChildKind::Worker, [&](Child& worker) { retire(worker); });
+    give_up_addresses();
     leave_when_idle();
 }
 

@@ -4,7 +4,6 @@
 #include "master/pidfile.h"
 
 #include <fcntl.h>
-
 #include <limits>
 
 #include "base/ascii.h"

@@ -4,10 +4,9 @@
 // Runs in: master; read_pid in the command line too.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -16,6 +15,7 @@ namespace sluice::master {
 class PidFile {
   public:
     PidFile() = default;
+
     explicit PidFile(std::string path) : path_(std::move(path)) {}
 
     /// Writes `pid`. An older file is replaced, whether its process lives or not: whoever holds the
@@ -30,9 +30,12 @@ class PidFile {
     [[nodiscard]] Result<> become_current();
 
     [[nodiscard]] const std::string& path() const { return path_; }
+
     /// Where our pid stands now.
     [[nodiscard]] std::string current_path() const { return is_old_ ? old_path() : path_; }
+
     [[nodiscard]] std::string old_path() const { return path_ + ".oldbin"; }
+
     [[nodiscard]] bool is_old() const { return is_old_; }
 
   private:

@@ -3,12 +3,12 @@
 // Runs in: any (the command line).
 #include "master/probe.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <array>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
+#include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "base/error.h"
@@ -66,7 +66,8 @@ Result<sys::UniqueFd> connect_to(const net::Address& address, const Deadline& de
     return socket;
 }
 
-Result<std::string> head_of_reply(int socket, const std::string& request,
+Result<std::string> head_of_reply(int socket,
+                                  const std::string& request,
                                   const Deadline& deadline) {
     TRY(sys::send(socket, request));  // a fresh socket takes so few bytes at once
     std::string reply;
@@ -83,10 +84,10 @@ Result<std::string> head_of_reply(int socket, const std::string& request,
 }
 
 Result<int> ask_status(const ProbeTarget& target, const Deadline& deadline) {
-    const std::string request =
-        fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sluice-probe\r\n"
-                    "Connection: close\r\n\r\n",
-                    target.path, target.host);
+    const std::string request = fmt::format(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sluice-probe\r\n"
+        "Connection: close\r\n\r\n",
+        target.path, target.host);
     std::vector<std::string> hosts;
     if (net::Address::parse(fmt::format("{}:{}", target.host, target.port))) {
         hosts = {target.host};

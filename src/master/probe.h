@@ -19,6 +19,7 @@ struct ProbeTarget {
     std::uint16_t port = 80;
     std::string path = "/";
 };
+
 [[nodiscard]] std::optional<ProbeTarget> parse_probe_url(std::string_view url);
 
 /// The status code of a response's first bytes, or nothing.

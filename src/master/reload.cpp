@@ -15,17 +15,19 @@ namespace {
 
 using State = Reload::State;
 
-constexpr unsigned bit(State state) { return 1U << std::to_underlying(state); }
+constexpr unsigned bit(State state) {
+    return 1U << std::to_underlying(state);
+}
 
 /// The allowed steps, by the state that is left.
 constexpr std::array<unsigned, 7> kSteps = {
-    bit(State::Reading),                          // Idle
-    bit(State::Opening) | bit(State::Idle),       // Reading
-    bit(State::Canary) | bit(State::Idle),        // Opening
-    bit(State::Preparing) | bit(State::Idle),     // Canary
-    bit(State::Committing) | bit(State::Idle),    // Preparing
-    bit(State::Retiring),                         // Committing: no way back
-    bit(State::Idle),                             // Retiring
+    bit(State::Reading),                        // Idle
+    bit(State::Opening) | bit(State::Idle),     // Reading
+    bit(State::Canary) | bit(State::Idle),      // Opening
+    bit(State::Preparing) | bit(State::Idle),   // Canary
+    bit(State::Committing) | bit(State::Idle),  // Preparing
+    bit(State::Retiring),                       // Committing: no way back
+    bit(State::Idle),                           // Retiring
 };
 
 }  // namespace

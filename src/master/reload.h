@@ -31,7 +31,7 @@ enum class ReloadMode : std::uint8_t {
 
 /// How one reload ended.
 struct ReloadOutcome {
-    std::uint64_t run = 0;        ///< which run, see Reload::next_run()
+    std::uint64_t run = 0;  ///< which run, see Reload::next_run()
     bool is_accepted = false;
     GenerationNumber generation;  ///< the one that is current now
     std::string text;             ///< why it was refused
@@ -92,6 +92,7 @@ class Reload {
 
     /// A HUP: starts a run, or lets one follow the running one.
     void request();
+
     /// The run that will answer a request() made now.
     [[nodiscard]] std::uint64_t next_run() const { return run_ + 1; }
 
@@ -105,7 +106,9 @@ class Reload {
     void time_out();
 
     [[nodiscard]] State state() const { return state_; }
+
     [[nodiscard]] GenerationNumber current() const { return current_; }
+
     /// The candidate of the running or last run.
     [[nodiscard]] GenerationNumber candidate() const { return candidate_; }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Master: the hands of the reload transaction.
 // Runs in: master.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "conf/row.h"
 #include "log/error_log_conf.h"
@@ -204,7 +204,9 @@ void Master::arm(Millis delay) {
     loop_->arm(reload_timer_, delay);
 }
 
-void Master::disarm() { event::TimerWheel::disarm(reload_timer_); }
+void Master::disarm() {
+    event::TimerWheel::disarm(reload_timer_);
+}
 
 void Master::report(const ReloadOutcome& outcome) {
     if (outcome.is_accepted) {

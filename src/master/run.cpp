@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The entries of the room: the server, the check, the order to a running server.
 // Runs in: master, the command line.
-#include <fmt/format.h>
-
 #include <optional>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "conf/explain.h"
 #include "conf/process_conf.h"
@@ -41,7 +41,10 @@ struct Verdict {
     sys::UniqueFd verdict;
 };
 
-int serve(const Start& start, Ids& ids, Configuration configuration, Inheritance inheritance,
+int serve(const Start& start,
+          Ids& ids,
+          Configuration configuration,
+          Inheritance inheritance,
           sys::UniqueFd verdict) {
     Master master(start, ids, std::move(configuration), std::move(inheritance));
     if (const auto opened = master.open(); !opened) {
@@ -70,8 +73,8 @@ std::vector<std::string> check_files(const conf::Generation& generation) {
     }
     const PidFile pid_file(std::string(conf::process_conf(generation).pid.value));
     if (const Result<> checked = pid_file.check(); !checked) {
-        errors.push_back(fmt::format(
-            "{}", log::Failure{checked.error(), "\"" + pid_file.path() + "\""}));
+        errors.push_back(
+            fmt::format("{}", log::Failure{checked.error(), "\"" + pid_file.path() + "\""}));
     }
     return errors;
 }
@@ -85,7 +88,9 @@ int send_signal(pid_t pid, const ipc::Command& command) {
     return 0;
 }
 
-int reload_and_wait(const Start& start, const std::string& pid_path, pid_t pid,
+int reload_and_wait(const Start& start,
+                    const std::string& pid_path,
+                    pid_t pid,
                     const ipc::Command& command) {
     const Result<std::string> answer = ask(control_path(pid_path), "reload\n", kReloadWait);
     if (!answer) {
@@ -149,8 +154,7 @@ int run(const Start& start) {
         title += " " + argument;
     }
     sys::set_process_title(title);
-    return serve(start, ids, std::move(*configuration), std::move(inheritance),
-                 std::move(verdict));
+    return serve(start, ids, std::move(*configuration), std::move(inheritance), std::move(verdict));
 }
 
 int test(const Start& start, bool dumps) {

@@ -4,10 +4,10 @@
 #include "master/sinks.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "log/log.h"
 #include "sys/file.h"
@@ -62,7 +62,8 @@ std::expected<void, std::vector<std::string>> Sinks::open(const conf::Generation
         if (auto opened = open_into(sink); !opened) {
             std::string text = std::move(opened).error();
             if (spec.at.line != 0 && spec.at.file < next.tree().files.size()) {
-                text += fmt::format(" in {}:{}", next.tree().files[spec.at.file].path, spec.at.line);
+                text +=
+                    fmt::format(" in {}:{}", next.tree().files[spec.at.file].path, spec.at.line);
             }
             errors.push_back(std::move(text));
             continue;

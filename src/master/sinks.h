@@ -35,6 +35,7 @@ class Sinks {
 
     /// All sinks for a logger: only the candidates, or every one.
     [[nodiscard]] std::vector<SinksMessage> messages(bool candidates_only) const;
+
     [[nodiscard]] std::size_t size() const { return sinks_.size(); }
 
   private:

@@ -18,7 +18,7 @@ struct Start {
     std::vector<std::string> arguments;  ///< argv, for an upgrade
     Places places;
     std::string_view version;
-    std::string globals;  ///< -g
+    std::string globals;    ///< -g
     bool is_quiet = false;  ///< -q
     Roles roles;
     std::span<const conf::Module* const> modules;

@@ -3,16 +3,17 @@
 // Runs in: master; be_child() in the child.
 #include "master/supervisor.h"
 
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <array>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/bug.h"
 #include "log/log.h"
+#include "master/daemon.h"
 #include "sys/fault.h"
 
 namespace sluice::master {
@@ -49,10 +50,8 @@ Result<Child*> Supervisor::start(ChildKind kind, std::uint32_t index) {
         be_child(kind, std::move(ends->child));
     }
     ends->child.reset();
-    const ipc::Sender peer =
-        kind == ChildKind::Logger ? ipc::Sender::Logger : ipc::Sender::Worker;
-    auto child =
-        std::make_unique<Child>(*this, ipc::Channel(std::move(ends->master), peer));
+    const ipc::Sender peer = kind == ChildKind::Logger ? ipc::Sender::Logger : ipc::Sender::Worker;
+    auto child = std::make_unique<Child>(*this, ipc::Channel(std::move(ends->master), peer));
     child->id = ChildId{++last_id_};
     child->kind = kind;
     child->pid = *pid;
@@ -78,6 +77,10 @@ void Supervisor::be_child(ChildKind kind, sys::UniqueFd channel) {
     const int fd = channel.release();
     const std::array<int, 1> keep = {fd};
     if (!sys::close_from(3, keep)) {
+        sys::exit_now(2);
+    }
+    constexpr std::array<int, 1> kErrors = {2};
+    if (is_quiet_ && !silence(kErrors)) {
         sys::exit_now(2);
     }
     BUG_UNLESS(kind != ChildKind::Worker || !sys::has_fault(sys::Fault::EarlyDeath),
@@ -222,8 +225,9 @@ Child* Supervisor::logger() const {
 }
 
 std::size_t Supervisor::count(ChildKind kind) const {
-    return static_cast<std::size_t>(std::count_if(
-        children_.begin(), children_.end(), [&](const auto& child) { return child->kind == kind; }));
+    return static_cast<std::size_t>(
+        std::count_if(children_.begin(), children_.end(),
+                      [&](const auto& child) { return child->kind == kind; }));
 }
 
 std::string how_it_ended(const sys::Death& death) {

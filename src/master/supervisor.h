@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Supervisor: births and deaths. It forks children, owns their channels, reaps them and says what it
-// saw; whether a child is born again is the owner's policy.
-// Runs in: master.
+// Supervisor: births and deaths. It forks children, owns their channels, reaps them and says what
+// it saw; whether a child is born again is the owner's policy. Runs in: master.
 #pragma once
 
 #include <memory>
@@ -35,6 +34,7 @@ class Supervisor {
   public:
     Supervisor(event::Loop& loop, const Roles& roles, shm::SlotTable slots, SupervisorOwner& owner)
         : loop_(loop), roles_(roles), slots_(slots), owner_(owner) {}
+
     ~Supervisor();
     Supervisor(const Supervisor&) = delete;
     Supervisor& operator=(const Supervisor&) = delete;
@@ -67,6 +67,9 @@ class Supervisor {
         }
     }
 
+    /// In the background children must not hold on to the standard error of whoever started us.
+    void keep_errors_from_children(bool on) { is_quiet_ = on; }
+
   private:
     [[noreturn]] void be_child(ChildKind kind, sys::UniqueFd channel);
     static void on_ready(event::Pollable& pollable, std::uint32_t events);
@@ -77,6 +80,7 @@ class Supervisor {
     void bury(const sys::Death& death);
 
     event::Loop& loop_;
+    bool is_quiet_ = false;
     Roles roles_;
     shm::SlotTable slots_;
     SupervisorOwner& owner_;

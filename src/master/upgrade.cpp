@@ -3,10 +3,10 @@
 // Runs in: master.
 #include "master/upgrade.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "sys/file.h"
@@ -67,9 +67,8 @@ std::optional<Description> parse_description(std::string_view text) {
         if (!fd || *fd < kFirstFd || !member || line.empty()) {
             return std::nullopt;
         }
-        out.sockets.push_back({.key = std::string(line),
-                               .member = static_cast<std::uint16_t>(*member),
-                               .fd = *fd});
+        out.sockets.push_back(
+            {.key = std::string(line), .member = static_cast<std::uint16_t>(*member), .fd = *fd});
     }
     return out;
 }

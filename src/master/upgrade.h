@@ -4,11 +4,10 @@
 // Runs in: master.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/error.h"
@@ -28,6 +27,7 @@ struct Inheritance {
         std::uint16_t member = 0;
         sys::UniqueFd fd;
     };
+
     std::optional<pid_t> parent;  ///< the old master; none: an ordinary start
     sys::UniqueFd shared_log;
     std::vector<Socket> sockets;
@@ -35,12 +35,14 @@ struct Inheritance {
 
 /// The variable's value as text; descriptors are numbered from 3 in the order of the list.
 [[nodiscard]] std::string describe(pid_t parent, const std::vector<Heirloom>& heirlooms);
+
 /// The numbers in such a text, nothing owned yet. Nothing for text that is not ours.
 struct Description {
     pid_t parent = 0;
     int shared_log = -1;
     std::vector<Heirloom> sockets;
 };
+
 [[nodiscard]] std::optional<Description> parse_description(std::string_view text);
 
 /// Takes over the descriptors that the variable names, close-on-exec from now on.

@@ -14,9 +14,9 @@ namespace sluice::sys {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {"canary-crash",  "canary-hang",
+constexpr std::array<std::string_view, 6> kNames = {"canary-crash",   "canary-hang",
                                                     "prepare-silent", "commit-silent",
-                                                    "early-death",   "upgrade-fails"};
+                                                    "early-death",    "upgrade-fails"};
 
 // The one mutable global of sys: set in main() before any child exists, read-only afterwards.
 constinit unsigned faults = 0;
@@ -49,8 +49,12 @@ void read_faults() {
     }
 }
 
-bool has_fault(std::string_view name) { return (faults & bit_of(name)) != 0; }
+bool has_fault(std::string_view name) {
+    return (faults & bit_of(name)) != 0;
+}
 
-bool has_fault(Fault fault) { return (faults & (1U << std::to_underlying(fault))) != 0; }
+bool has_fault(Fault fault) {
+    return (faults & (1U << std::to_underlying(fault))) != 0;
+}
 
 }  // namespace sluice::sys

@@ -3,15 +3,14 @@
 // Runs in: any; fork and spawn only in the master.
 #pragma once
 
-#include <sched.h>
-#include <signal.h>
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
+#include <sched.h>
+#include <signal.h>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/error.h"
@@ -21,13 +20,15 @@ namespace sluice::sys {
 
 /// fork(2): 0 in the child.
 [[nodiscard]] Result<pid_t> fork_process();
+
 /// What waitpid reported about one dead child.
 struct Death {
     pid_t pid = 0;
-    int exit_code = 0;    ///< valid where signal is 0
-    int signal = 0;       ///< the signal that killed it, or 0
+    int exit_code = 0;  ///< valid where signal is 0
+    int signal = 0;     ///< the signal that killed it, or 0
     bool dumped_core = false;
 };
+
 /// One dead child, without waiting; nothing where none is dead.
 [[nodiscard]] Result<std::optional<Death>> reap();
 [[nodiscard]] Result<> kill_process(pid_t pid, int signal);
@@ -38,23 +39,26 @@ struct Death {
 /// Starts a program with default signal dispositions and an empty mask.
 /// `fds[i]` becomes descriptor i of the program; all others are closed.
 struct SpawnPlan {
-    std::vector<std::string> arguments;  ///< arguments[0] is the path or a name searched in PATH
+    std::vector<std::string> arguments;    ///< arguments[0] is the path or a name searched in PATH
     std::vector<std::string> environment;  ///< whole environment; empty: inherited
     std::vector<int> fds;
     bool searches_path = false;
 };
+
 [[nodiscard]] Result<pid_t> spawn(const SpawnPlan& plan);
 
 /// Blocks every signal in this process. Called first of all in main().
 [[nodiscard]] Result<> block_all_signals();
 /// A non-blocking signalfd over every blockable signal.
 [[nodiscard]] Result<UniqueFd> signalfd_all();
+
 /// One signal as read from a signalfd.
 struct SignalInfo {
     int number = 0;
     int payload = 0;
     pid_t sender = 0;
 };
+
 /// The next queued signal, or nothing.
 [[nodiscard]] Result<std::optional<SignalInfo>> read_signal(int signalfd);
 
@@ -95,6 +99,7 @@ struct Account {
     uid_t uid = 0;
     gid_t gid = 0;
 };
+
 /// A user of the machine's database, or nothing. Blocks: may ask a name service.
 [[nodiscard]] std::optional<Account> find_user(const char* name);
 [[nodiscard]] std::optional<gid_t> find_group(const char* name);

@@ -3,13 +3,12 @@
 // Runs in: master.
 #include "sys/resolve.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
 
 namespace sluice::sys {
 

@@ -2,8 +2,9 @@
 // The channel loses nothing when it is full, keeps the order, and reports the other side's end.
 #include "ipc/channel.h"
 
-#include <gtest/gtest.h>
 #include <sys/socket.h>
+
+#include <gtest/gtest.h>
 
 #include "sys/epoll.h"
 #include "sys/process.h"
@@ -14,9 +15,11 @@ namespace {
 
 struct Both {
     Both() : Both(open_channel().value()) {}
+
     explicit Both(ChannelEnds ends)
         : master(std::move(ends.master), Sender::Worker),
           worker(std::move(ends.child), Sender::Master) {}
+
     Channel master;
     Channel worker;
 };

@@ -2,10 +2,10 @@
 // The signal table has one row per signal and per -s word.
 #include "ipc/commands.h"
 
-#include <gtest/gtest.h>
+#include <set>
 #include <signal.h>
 
-#include <set>
+#include <gtest/gtest.h>
 
 namespace sluice::ipc {
 namespace {

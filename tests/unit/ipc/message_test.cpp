@@ -2,19 +2,32 @@
 // Messages survive the way to bytes and back; hostile bytes are refused, never trusted.
 #include "ipc/message.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace sluice::ipc {
 namespace {
 
 Hello full_hello() {
-    return Hello{.slot = SlotId{7}, .epoch = 9, .worker_index = 2, .worker_count = 4,
-                 .generation = GenerationNumber{0x0102030405060708}, .cpu = -1, .cpus = {0, 3},
-                 .level = 4, .is_canary = true, .drops_user = true, .uid = 33, .gid = 34,
-                 .user_name = "www-data", .fd_limit = 1 << 20, .core_limit = 5,
-                 .has_core_limit = true, .priority = -5, .working_directory = "/tmp"};
+    return Hello{.slot = SlotId{7},
+                 .epoch = 9,
+                 .worker_index = 2,
+                 .worker_count = 4,
+                 .generation = GenerationNumber{0x0102030405060708},
+                 .cpu = -1,
+                 .cpus = {0, 3},
+                 .level = 4,
+                 .is_canary = true,
+                 .drops_user = true,
+                 .uid = 33,
+                 .gid = 34,
+                 .user_name = "www-data",
+                 .fd_limit = 1 << 20,
+                 .core_limit = 5,
+                 .has_core_limit = true,
+                 .priority = -5,
+                 .working_directory = "/tmp"};
 }
 
 struct Case {

@@ -2,10 +2,10 @@
 // The control socket answers each client with the outcome of its own run, and is private.
 #include "master/control_socket.h"
 
-#include <gtest/gtest.h>
 #include <sys/stat.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "temporary_folder.h"
 
@@ -72,7 +72,7 @@ TEST_F(ControlSocketTest, RefusesWhenNoOrdersAreTakenAndUnknownRequests) {
 
 TEST_F(ControlSocketTest, IsPrivateMovesAndGoes) {
     ASSERT_TRUE(control.open(path));
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(::stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777U, 0600U);
 

@@ -2,11 +2,11 @@
 // Sockets in custody: opened once, kept over reloads, handed out evenly, closed late.
 #include "master/custody.h"
 
-#include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <set>
 #include <sys/socket.h>
 
-#include <set>
+#include <gtest/gtest.h>
 
 #include "conf/generation.h"
 #include "conf/module.h"
@@ -31,7 +31,8 @@ bool parse_on(conf::Build& build, const conf::Directive& directive, OnConf&) {
 }
 
 constexpr conf::Row kRows[] = {
-    conf::row_fn<OnConf, &parse_on>("on", conf::kMain, conf::take_range(1, 2), "Listens.").repeats(),
+    conf::row_fn<OnConf, &parse_on>("on", conf::kMain, conf::take_range(1, 2), "Listens.")
+        .repeats(),
 };
 constexpr conf::ConfKind kKind = conf::kind<OnConf>("on", kRows);
 constexpr conf::Module kModule{"on", &kKind};
@@ -40,20 +41,31 @@ constexpr const conf::Module* kModules[] = {&kModule};
 class TextFacts final : public conf::Facts {
   public:
     Result<std::string_view> file(std::string_view) override { return std::string_view(text); }
+
     Result<std::vector<std::string>> glob(std::string_view) override {
         return std::vector<std::string>{};
     }
+
     std::optional<std::string> env(std::string_view) override { return std::nullopt; }
+
     std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
+
     std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
+
     Result<std::vector<std::string>> resolve(std::string_view) override {
         return std::vector<std::string>{};
     }
+
     int cpus() override { return 1; }
+
     std::string host_name() override { return "h"; }
+
     std::string prefix() override { return "/"; }
+
     std::string default_error_log() override { return "stderr"; }
+
     ListenerId listener_id(std::string_view key) override { return ids.listener(key); }
+
     SinkId sink_id(std::string_view target) override { return ids.sink(target); }
 
     std::string text;
@@ -63,13 +75,13 @@ class TextFacts final : public conf::Facts {
 struct CustodyTest : testing::Test {
     std::unique_ptr<conf::Generation> generation(const std::string& text) {
         facts.text = text;
-        conf::Compiled compiled = conf::compile(facts, {.main_file = "/c",
-                                                        .globals = {},
-                                                        .number = GenerationNumber{1},
-                                                        .modules = kModules});
+        conf::Compiled compiled = conf::compile(
+            facts,
+            {.main_file = "/c", .globals = {}, .number = GenerationNumber{1}, .modules = kModules});
         EXPECT_TRUE(compiled.generation) << (compiled.errors.empty() ? "" : compiled.errors[0]);
         return std::move(compiled.generation);
     }
+
     std::expected<void, std::vector<std::string>> reload(const std::string& text,
                                                          std::size_t members = 1) {
         const auto next = generation(text);
@@ -87,12 +99,14 @@ struct CustodyTest : testing::Test {
         EXPECT_TRUE(sys::bind(fd.get(), any.raw(), any.size()));
         return std::to_string(bound_port(fd.get()));
     }
+
     static int bound_port(int fd) {
         sockaddr_storage storage{};
         socklen_t size = sizeof storage;
         EXPECT_TRUE(sys::local_address(fd, &storage, &size));
         return net::Address::from_kernel(storage, size).port();
     }
+
     static Result<> connect(const std::string& port, sys::UniqueFd& socket) {
         const net::Address to = *net::Address::parse("127.0.0.1:" + port);
         socket = sys::socket(AF_INET, SOCK_STREAM).value();
@@ -126,8 +140,8 @@ TEST_F(CustodyTest, RollsBackAllWhenOneAddressIsTaken) {
 
     ASSERT_FALSE(opened);
     ASSERT_EQ(opened.error().size(), 1U);
-    EXPECT_EQ(opened.error()[0], "bind() to 127.0.0.1:" + taken +
-                                     " failed (98: Address already in use) in /c:2");
+    EXPECT_EQ(opened.error()[0],
+              "bind() to 127.0.0.1:" + taken + " failed (98: Address already in use) in /c:2");
     EXPECT_EQ(custody.size(), 0U);
 }
 

@@ -2,16 +2,18 @@
 // The pid file is whole, is only removed by its owner, and steps aside for an upgrade.
 #include "master/pidfile.h"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "temporary_folder.h"
 
 namespace sluice::master {
 namespace {
 
-void put(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+void put(const std::string& path, const std::string& text) {
+    std::ofstream(path) << text;
+}
 
 TEST(PidFile, ReplacesAStaleOneAndLeavesNoTemporaryFile) {
     const TemporaryFolder folder;

@@ -2,10 +2,10 @@
 // The reload transaction against every order of events: it commits everywhere or nowhere.
 #include "master/reload.h"
 
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace sluice::master {
 namespace {
@@ -21,6 +21,7 @@ class FakePort final : public ReloadPort {
         }
         return mode;
     }
+
     Outcome<void> open_resources() override {
         log.emplace_back("open");
         if (!open_error.empty()) {
@@ -28,28 +29,39 @@ class FakePort final : public ReloadPort {
         }
         return {};
     }
+
     Outcome<ChildId> start_canary() override {
         log.emplace_back("canary");
         return canary;
     }
+
     std::set<ChildId> prepare_workers() override {
         log.emplace_back("prepare");
         return workers;
     }
+
     void prepare_worker(ChildId) override { log.emplace_back("prepare one"); }
+
     Outcome<std::set<ChildId>> start_new_workers() override {
         log.emplace_back("start new");
         return new_workers;
     }
+
     void commit(const std::set<ChildId>& who) override {
         log.emplace_back("commit");
         committed = who;
     }
+
     void kill(ChildId child) override { killed.push_back(child); }
+
     void roll_back() override { log.emplace_back("roll back"); }
+
     void retire_old() override { log.emplace_back("retire"); }
+
     void arm(Millis delay) override { timer = delay; }
+
     void disarm() override { timer.reset(); }
+
     void report(const ReloadOutcome& outcome) override { outcomes.push_back(outcome); }
 
     static constexpr ChildId canary{100};
@@ -73,8 +85,11 @@ struct ReloadTest : testing::Test {
         reload.on_ready(FakePort::canary, reload.candidate());
         reload.on_death(FakePort::canary, "exited with code 0");
     }
+
     void ready(std::uint64_t id) { reload.on_ready(ChildId{id}, reload.candidate()); }
+
     void committed(std::uint64_t id) { reload.on_committed(ChildId{id}, reload.candidate()); }
+
     void expect_refused() {
         ASSERT_EQ(port.outcomes.size(), 1U);
         EXPECT_FALSE(port.outcomes[0].is_accepted);
@@ -105,8 +120,8 @@ TEST_F(ReloadTest, CommitsWhenCanaryAndAllWorkersAreReady) {
     ASSERT_EQ(port.outcomes.size(), 1U);
     EXPECT_TRUE(port.outcomes[0].is_accepted);
     EXPECT_EQ(port.committed, port.workers);
-    EXPECT_EQ(port.log, (std::vector<std::string>{"read", "open", "canary", "prepare", "commit",
-                                                  "retire"}));
+    EXPECT_EQ(port.log,
+              (std::vector<std::string>{"read", "open", "canary", "prepare", "commit", "retire"}));
     EXPECT_EQ(reload.state(), State::Idle);
     EXPECT_FALSE(port.timer);
 }

@@ -2,11 +2,11 @@
 // Births, last words and deaths of real processes.
 #include "master/supervisor.h"
 
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <optional>
+#include <signal.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "event/signals.h"
 #include "sys/epoll.h"
@@ -47,14 +47,17 @@ struct SupervisorTest : testing::Test, SupervisorOwner {
         EXPECT_TRUE(sys::block_all_signals());
         EXPECT_TRUE(signals.start(*loop));
     }
+
     void on_message(Child&, const ipc::Message& message) override {
         words.push_back(ipc::name_of(message));
     }
+
     void on_death(Child& child, const sys::Death& death) override {
         EXPECT_EQ(child.pid, death.pid);
         words.push_back(how_it_ended(death));
         deaths.push_back(death);
     }
+
     void on_stranger_death(const sys::Death&) override { words.emplace_back("stranger"); }
 
     void turn_until_deaths(std::size_t count) {
@@ -63,6 +66,7 @@ struct SupervisorTest : testing::Test, SupervisorOwner {
         }
         ASSERT_EQ(deaths.size(), count);
     }
+
     void turn_until_words(std::size_t count) {
         for (int i = 0; i < 500 && words.size() < count; ++i) {
             ASSERT_TRUE(loop->run_once(Millis{20}));

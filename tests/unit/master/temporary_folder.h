@@ -2,9 +2,8 @@
 // A folder that is gone when the test is over.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
+#include <stdlib.h>
 #include <string>
 
 namespace sluice::master {
@@ -15,7 +14,9 @@ class TemporaryFolder {
         std::string pattern = (std::filesystem::temp_directory_path() / "sluiceXXXXXX").string();
         path_ = ::mkdtemp(pattern.data());
     }
+
     ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
