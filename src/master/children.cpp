@@ -142,8 +142,17 @@ void Master::send_grants(Child& worker, const std::vector<Grant>& grants, bool a
     }
 }
 
+/// The master that we took over from, and its logger, are gone: its slots are anybody's.
+void Master::forget_dead_parent() {
+    if (inheritance_.parent && *inheritance_.parent != sys::parent_pid()) {
+        region_->table().forget_keeper(*inheritance_.parent);
+        inheritance_.parent.reset();
+    }
+}
+
 /// Starts what is missing of the configured workers on the current generation.
 void Master::ensure_workers() {
+    forget_dead_parent();
     const bool may_start = phase_ == Phase::Starting || phase_ == Phase::Serving;
     if (!may_start || !has_workers_) {
         return;

@@ -102,6 +102,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void send_grants(Child& worker, const std::vector<Grant>& grants, bool applies_now);
     [[nodiscard]] ipc::Hello hello_for(const Child& child,
                                        const Configuration& configuration) const;
+    void forget_dead_parent();
     void ensure_workers();
     void retire(Child& worker);
     void rebalance_groups();

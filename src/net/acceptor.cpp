@@ -62,6 +62,11 @@ void Acceptor::accept_some() {
     }
 }
 
+void Acceptor::drain(unsigned limit) {
+    for (unsigned i = 0; i < limit && accept_one(); ++i) {
+    }
+}
+
 bool Acceptor::accept_one() {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;

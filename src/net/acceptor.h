@@ -62,6 +62,8 @@ class Acceptor : public event::Pollable, public ListHook {
     /// Enters it again. Does nothing where it is in.
     [[nodiscard]] Result<> resume();
 
+    /// Takes what waits in the queue now, at most `limit` connections, whatever the budget is.
+    void drain(unsigned limit);
     [[nodiscard]] bool is_paused() const { return is_paused_; }
 
     [[nodiscard]] ListenerId listener() const { return options_.listener; }

@@ -10,6 +10,8 @@ namespace {
 // A socket that is ours alone spreads nothing by taking one connection at a time.
 constexpr unsigned kOwnBudget = 16;
 constexpr unsigned kMultiAcceptBudget = 64;
+// More than that in one queue means that clients come faster than they are taken.
+constexpr unsigned kDrainLimit = 4096;
 
 }  // namespace
 
@@ -50,6 +52,15 @@ void Listeners::keep_only(const conf::Generation& generation) {
     std::erase_if(held_, [&](const auto& entry) {
         return generation.find_listen(entry.first.first) == nullptr;
     });
+}
+
+void Listeners::drain_and_close() {
+    for (auto& [key, held] : held_) {
+        if (held.running != nullptr) {
+            held.running->drain(kDrainLimit);
+        }
+    }
+    held_.clear();
 }
 
 void Listeners::release(ListenerId id, std::uint16_t member) {

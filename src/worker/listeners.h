@@ -36,7 +36,9 @@ class Listeners {
     void keep_only(const conf::Generation& generation);
     /// Closes one socket of a reuseport group.
     void release(ListenerId id, std::uint16_t member);
-    /// Closes all: this worker takes no new work.
+    /// Closes all: this worker takes no new work. What waits in the queues is accepted first,
+    /// because nobody else may come for it.
+    void drain_and_close();
     void close_all() { held_.clear(); }
 
   private:

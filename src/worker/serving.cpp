@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Worker: connections and their limits.
 // Runs in: worker.
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -12,12 +13,21 @@ namespace sluice::worker {
 
 namespace {
 
-// How many idle connections make room at once when worker_connections is reached.
+// How many idle connections make room at once when worker_connections is reached: a share of the
+// limit, so that a small one is not emptied.
 constexpr std::size_t kShedBatch = 16;
+constexpr std::size_t kShedShare = 16;
+
+// How soon a worker that is full of busy connections looks again for idle ones.
+constexpr Millis kFullRetry{250};
 
 }  // namespace
 
 void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerId listener) {
+    // Room is made before the newcomer is here: it is idle itself until its first bytes come.
+    if (connections() + 1 >= connection_limit_) {
+        shed_idle(shed_batch());
+    }
     if (net::Protocol* const protocol = protocol_of(*context_->current, listener)) {
         protocol->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
     } else if (leaving_) {
@@ -30,17 +40,28 @@ void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerI
         former->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
         context_->current = std::move(current);
     }
-    if (connections() < connection_limit_) {
+    if (connections() < connection_limit_ || is_full_) {
         return;
     }
-    if (shed_idle(kShedBatch) == 0) {
-        is_full_ = true;
-        gate_.shut(net::ShutReason::Connections);
-        if (connection_warnings_.ask(loop_->now())) {
-            log::write(log::Level::Warn, "{} worker_connections are not enough, accepting pauses",
-                       connection_limit_);
-        }
+    is_full_ = true;
+    gate_.shut(net::ShutReason::Connections);
+    loop_->arm(full_timer_, kFullRetry);
+    if (connection_warnings_.ask(loop_->now())) {
+        log::write(log::Level::Warn, "{} worker_connections are not enough, accepting pauses",
+                   connection_limit_);
     }
+}
+
+/// Connections that were busy when the limit was reached may be idle by now. Nobody knows whether a
+/// client waits behind the shut gate, so a few of them have to make room.
+void Worker::retry_when_full() {
+    if (is_full_ && shed_idle(shed_batch()) == 0) {
+        loop_->arm(full_timer_, kFullRetry);
+    }
+}
+
+std::size_t Worker::shed_batch() const {
+    return std::clamp<std::size_t>(connection_limit_ / kShedShare, 1, kShedBatch);
 }
 
 net::Protocol* Worker::protocol_of(const conf::Generation& generation, ListenerId listener) const {

@@ -21,8 +21,9 @@ namespace sluice::worker {
 
 namespace {
 
-// Handshakes that were under way when the master turned new clients away are over by then.
-constexpr Millis kLeavingTime{1000};
+// Handshakes that were under way when the master turned new clients away are over by then. Half of a
+// client's first retry (1 s), so that whoever was turned away finds the old socket gone.
+constexpr Millis kLeavingTime{500};
 
 }  // namespace
 
@@ -99,6 +100,10 @@ Result<> Worker::start() {
     leaving_timer_.worker = this;
     leaving_timer_.fire = [](event::Timer& timer) {
         static_cast<WorkerTimer&>(timer).worker->close_leaving();
+    };
+    full_timer_.worker = this;
+    full_timer_.fire = [](event::Timer& timer) {
+        static_cast<WorkerTimer&>(timer).worker->retry_when_full();
     };
     return {};
 }
@@ -324,7 +329,7 @@ void Worker::retire(Millis deadline) {
         return state_ == State::Retiring ? void() : end(0);
     }
     state_ = State::Retiring;
-    listeners_.close_all();
+    listeners_.drain_and_close();
     sys::set_process_title("sluice: worker process is shutting down");
     log::write(log::Level::Notice, "gracefully shutting down");
     context_->is_retiring = true;

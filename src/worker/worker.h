@@ -82,6 +82,8 @@ class Worker {
     void at_turn_end();
     [[nodiscard]] std::size_t connections() const;
     std::size_t shed_idle(std::size_t count);
+    [[nodiscard]] std::size_t shed_batch() const;
+    void retry_when_full();
     /// The protocol that `generation` gives the listener, or null.
     [[nodiscard]] net::Protocol* protocol_of(const conf::Generation& generation,
                                              ListenerId listener) const;
@@ -95,6 +97,7 @@ class Worker {
     Turn turn_;
     WorkerTimer shutdown_;
     WorkerTimer leaving_timer_;
+    WorkerTimer full_timer_;
 
     log::Journal journal_;
     std::optional<shm::SharedLog> region_;

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What each signal does to a running server."""
 
+import fcntl
 import os
+import pty
 import signal
+import struct
+import termios
 import unittest
 
 from support import processes
@@ -254,15 +258,24 @@ class Signals(SluiceTest):
             os.kill(master, signal.SIGTERM)
         wait_for(lambda: not processes.is_alive(master), what="the daemon to end")
 
-    def test_winch_means_nothing_in_the_foreground(self):
-        """A terminal sends it to its foreground programs whenever its window changes."""
-        server = self.start()
+    def test_a_terminal_that_changes_its_size_means_nothing(self):
+        server = self.serve(version(1), start=False)
+        ours, theirs = pty.openpty()
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+        server.start(preexec_fn=take_terminal, pass_fds=(theirs,))
         before = server.workers()
 
-        server.signal(signal.SIGWINCH)
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
         holds_for(lambda: server.workers() == before, 0.3, "the worker")
         self.assertEqual(server.get("/v").body, b"version1")
+        server.stop()
+        os.close(ours)
+        os.close(theirs)
 
     def test_workers_end_when_the_master_is_killed(self):
         server = self.start(workers=2)
