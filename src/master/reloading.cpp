@@ -16,8 +16,10 @@ namespace sluice::master {
 
 namespace {
 
-/// Time for handshakes that were under way to a leaving listener; new SYNs are refused by then.
-constexpr Millis kLeavingTime{1000};
+/// Time for handshakes that were under way to a leaving listener; new SYNs are refused meanwhile. Half
+/// of a client's first retry (1 s): it then finds the old socket gone, and another that covers the
+/// address, if there is one.
+constexpr Millis kLeavingTime{500};
 
 std::string joined(const std::vector<std::string>& lines) {
     std::string out;

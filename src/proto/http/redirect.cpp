@@ -24,6 +24,18 @@ std::string_view host_for(const Exchange& exchange, const CoreConf& core) {
     return *core.server_name_in_redirect ? exchange.server->name : std::string_view{};
 }
 
+// The address as it stands in a URL; empty where there is none.
+std::string_view host_of(const net::Address& address, Arena& arena) {
+    switch (address.family()) {
+        case AF_INET:
+            return arena.copy(address.host());
+        case AF_INET6:
+            return arena.copy("[" + address.host() + "]");
+        default:
+            return {};
+    }
+}
+
 }  // namespace
 
 std::string_view absolute_location(Exchange& exchange, std::string_view location) {
@@ -33,7 +45,10 @@ std::string_view absolute_location(Exchange& exchange, std::string_view location
     }
     std::string_view host = host_for(exchange, core);
     if (host.empty()) {
-        host = exchange.arena.copy(exchange.wire.local().host());
+        host = host_of(exchange.wire.local(), exchange.arena);
+    }
+    if (host.empty()) {
+        return location;  // a Unix socket has no host: the client knows where it is
     }
     const bool has_port =
         exchange.wire.local().family() == AF_INET || exchange.wire.local().family() == AF_INET6;
