@@ -198,6 +198,9 @@ void Master::go_to_serving() {
     if (std::exchange(wants_reload_, false)) {
         reload();
     }
+    if (std::exchange(wants_upgrade_, false)) {
+        upgrade();
+    }
 }
 
 /// Starting, Stopping or Draining has taken too long.

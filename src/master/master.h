@@ -167,6 +167,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
 
     bool has_workers_ = true;                         ///< false after WINCH
     bool wants_reload_ = false;                       ///< HUP came while starting
+    bool wants_upgrade_ = false;  ///< the same for USR2
     std::optional<pid_t> heir_;                       ///< the program that an upgrade started
     std::vector<std::unique_ptr<Respawn>> respawns_;  ///< by worker index
     Respawn logger_respawn_;

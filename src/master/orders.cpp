@@ -71,6 +71,10 @@ void Master::reopen_logs() {
 }
 
 void Master::upgrade() {
+    if (phase_ == Phase::Starting) {
+        wants_upgrade_ = true;  // once it serves
+        return;
+    }
     const bool has_parent = inheritance_.parent && *inheritance_.parent == sys::parent_pid();
     if (phase_ != Phase::Serving || heir_ || has_parent) {
         log::write(log::Level::Crit,
