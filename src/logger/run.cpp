@@ -171,7 +171,10 @@ void Process::open_sinks(const ipc::Sinks& sinks, std::vector<sys::UniqueFd>& fd
 
 void Process::drain_and_answer() {
     const Millis limit = sys::monotonic_now() + kDrainLimit;
-    while (has_sinks_) {
+    // Nothing is in this set: waiting on it is a pause, whatever the channel has to say.
+    const Result<sys::UniqueFd> pause = sys::epoll_create();
+    std::array<epoll_event, 1> none{};
+    while (has_sinks_ && pause) {
         const Millis now = sys::monotonic_now();
         static_cast<void>(drain_->turn(now));
         if (drain_->is_settled()) {
@@ -182,7 +185,7 @@ void Process::drain_and_answer() {
                        "logger exits although some log lines could not be written");
             break;
         }
-        static_cast<void>(sys::epoll_wait(epoll_.get(), {}, kLastCare));
+        static_cast<void>(sys::epoll_wait(pause->get(), none, kLastCare));
     }
     if (state_ == State::Quitting) {
         // Where the master has gone meanwhile nobody waits for the answer.

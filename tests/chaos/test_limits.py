@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Runs: alone
 """Descriptors, connections, disks and readers that run out or stall."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Runs: alone
 """Reloads while clients are served: nothing fails, nothing is lost, nothing leaks."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Runs: alone
 """Processes that die, hang or refuse while the server runs: one consistent generation everywhere."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Runs: alone
 """USR2: a new program file takes over while clients are served, and the ways back."""
 
 import os
