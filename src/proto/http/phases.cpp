@@ -2,6 +2,7 @@
 // Exchange and its walk through the phases.
 // Runs in: worker.
 #include <array>
+#include <chrono>
 
 #include "log/log.h"
 #include "proto/http/core_conf.h"
@@ -18,6 +19,15 @@ namespace sluice::http {
 namespace {
 
 constexpr std::uint8_t kMaxRedirects = 10;
+
+// The configuration's fault, so it is told as an error; but each request repeats it, and what a
+// client can cause at will stays at info: one loud line a minute.
+void complain(const Exchange& exchange, std::string_view what, std::string_view target) {
+    const auto now = std::chrono::duration_cast<Millis>(exchange.timings.now);
+    const bool is_loud = exchange.server->trouble.ask(now).has_value();
+    log::write(is_loud ? log::Level::Error : log::Level::Info, "{} \"{}\"", what,
+               log::Escaped{target});
+}
 
 constexpr Phase next(Phase phase) {
     return static_cast<Phase>(static_cast<std::uint8_t>(phase) + 1);
@@ -202,10 +212,8 @@ Verdict Exchange::finish(int status) {
 
 Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
     if (++redirects > kMaxRedirects) {
-        log::write(log::Level::Error,
-                   "rewrite or internal redirection cycle while internally "
-                   "redirecting to \"{}\"",
-                   log::Escaped{uri});
+        complain(*this, "rewrite or internal redirection cycle while internally redirecting to",
+                 uri);
         return answer_500(*this);
     }
     request.uri = uri;
@@ -219,15 +227,13 @@ Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
 
 Verdict Exchange::redirect_to_named(std::string_view name) {
     if (++redirects > kMaxRedirects) {
-        log::write(log::Level::Error,
-                   "rewrite or internal redirection cycle while redirect to "
-                   "named location \"{}\"",
-                   log::Escaped{name});
+        complain(*this, "rewrite or internal redirection cycle while redirect to named location",
+                 name);
         return answer_500(*this);
     }
     const Location* const named = find_named(*server->root, name);
     if (named == nullptr) {
-        log::write(log::Level::Error, "could not find named location \"{}\"", log::Escaped{name});
+        complain(*this, "could not find named location", name);
         return answer_500(*this);
     }
     location = named;

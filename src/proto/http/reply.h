@@ -13,6 +13,10 @@
 
 namespace sluice::http {
 
+/// nginx's number for "close the connection without an answer": a reply of this status is never
+/// sent, only logged.
+inline constexpr std::uint16_t kNoAnswer = 444;
+
 struct ReplyHeader {
     std::string_view name;
     std::string_view value;

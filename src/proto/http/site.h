@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "conf/tree.h"
+#include "log/rate_limit.h"
 #include "proto/http/module.h"
 
 namespace sluice::conf {
@@ -45,6 +46,9 @@ struct Server {
     std::span<const std::string_view> names;
     Location* root = nullptr;  ///< the server's own level: used before a location is chosen
     conf::Position at;
+    /// For lines about this server's configuration that any client can cause again and again. The
+    /// one thing here that changes while requests are served.
+    mutable log::RateLimit trouble{Millis(60'000)};
 };
 
 /// One listening address: which servers answer on it.

@@ -107,6 +107,10 @@ Step Session::step_replying() {
     Talk& talk = *talk_;
     http::Reply& reply = talk.exchange.reply;
     Outbox& outbox = protocol_.outbox();
+    if (reply.status == http::kNoAnswer) {
+        const Step step = flush();  // replies to the requests before this one
+        return step == Step::Again ? destroy() : step;
+    }
     const std::size_t bound = HeadWriter::bound(reply);
     if (bound > outbox.room()) {
         const Step step = flush();

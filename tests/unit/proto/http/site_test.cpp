@@ -135,6 +135,15 @@ TEST(Phases, ElevenRedirectsAreACycle) {
     EXPECT_EQ(loose.exchange.reply.status, 500);
 }
 
+TEST(Phases, ACycleIsAnErrorOncePerMinute) {
+    SiteFixture site("http { server { listen 80; } }");
+    log::RateLimit& trouble = site.port("0.0.0.0:80")->default_server->trouble;
+
+    static_cast<void>(LooseExchange(site, "/loop").body());
+    EXPECT_FALSE(trouble.ask(Millis(0)).has_value());
+    EXPECT_TRUE(trouble.ask(Millis(60'000)).has_value());
+}
+
 TEST(Phases, InternalLocationsAnswerRedirectsOnly) {
     SiteFixture site(R"(http { server { listen 80; server_name s;
         location /hidden { internal; location /hidden/open { } }

@@ -67,6 +67,11 @@ http::Verdict act(http::Exchange& exchange, const void*) {
         exchange.reply.body = body;
         return exchange.finish(200);
     }
+    if (uri == "/silent") {
+        exchange.reply.status = http::kNoAnswer;
+        exchange.reply.closes = true;
+        return http::Verdict::Decided;
+    }
     if (uri == "/wait") {
         if (waiting != nullptr) {
             return http::Verdict::Declined;
@@ -280,6 +285,20 @@ TEST_F(SessionTest, LongHeadsGrowThePageUpToTheLimits) {
     const std::string reply = exchange(with_cookie(9000));
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 400 ")) << reply;
     EXPECT_NE(reply.find("Request Header Or Cookie Too Large"), reply.npos);
+}
+
+TEST_F(SessionTest, NoAnswerClosesBehindTheRepliesBeforeIt) {
+    EXPECT_EQ(exchange("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n"), "<end>");
+    EXPECT_EQ(logged, 1);
+    EXPECT_EQ(logged_bytes, 0);
+    EXPECT_EQ(http.connections(), 0U);
+
+    client = connect();
+    const std::string replies =
+        exchange(std::string(kHello) +
+                 "POST /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+    EXPECT_EQ(count_of(replies, "HTTP/1.1"), 1);
+    EXPECT_TRUE(replies.ends_with("hello<end>")) << replies;
 }
 
 TEST_F(SessionTest, HeadHasNoBody) {
