@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Other projects' HTTP/1 test cases, read from ../shared/corpora where that folder is present:
+what must be accepted is, what must be refused is, and no stream of bytes, however cut, ends a worker."""
+
+import re
+import socket
+import time
+import unittest
+from pathlib import Path
+
+from support.harness import ROOT, SluiceTest
+
+CORPORA = ROOT.parent / "shared" / "corpora"
+SPLIT_SECONDS = 12  # for splitting seeds at every byte
+SPLIT_LENGTH = 400  # seeds up to this size are split
+
+CONF = """
+http {
+    access_log off;
+    lingering_close off;
+    client_header_timeout 5s;
+    client_body_timeout 5s;
+    server {
+        listen %%PORT%%;
+        listen %%PORT2%%;
+        location / { return 200 "front"; }
+    }
+}
+"""
+
+# Where we differ on purpose: the reason, what we do, and the cases.
+REASONS = [
+    ("the limit is a setting of that server, ours are larger, as nginx's", "accepted",
+     ["invalid/006.http", "invalid/008.http", "invalid/009.http", "invalid/010.http",
+      "invalid/011.http", "invalid/017.http"]),
+    ("a field line may take 8 KiB with its line end, or all of them 33 KiB, as in nginx", "refused",
+     ["valid/026.http", "valid/024.http"]),
+    ("a header line of 8 KiB just fits large_client_header_buffers", "accepted",
+     ["invalid/limit_header_default_01.http"]),
+    ("any token is a method (RFC 9110 9.1); handlers refuse those they do not know", "accepted",
+     ["invalid/003c.http", "invalid.md:  / HTTP protocol and ANNOUNCE method",
+      "invalid.md:  / Invalid method"]),
+    ("'=' is a sub-delim, so it may stand in a host (RFC 3986 3.2.2)", "accepted", ["invalid/012.http"]),
+    ("X-Forwarded-* is believed nowhere, so it cannot contradict itself", "accepted",
+     ["invalid/019.http"]),
+    ("a name with '_' is dropped before anything could map it to another", "accepted",
+     ["invalid/040.http", "invalid/chunked_07.http"]),
+    ("a coding other than chunked is answered 501 (RFC 9112 6.1), two fields of it 400", "refused",
+     ["valid/009.http", "valid/025.http", "valid/025_line.http", "valid/029.http", "valid/030.http",
+      "transfer-encoding.md: POST with `chunked` as last transfer-encoding"
+      " / POST with `chunked` as last transfer-encoding",
+      "transfer-encoding.md: POST with `chunked` as last transfer-encoding (multiple headers)"
+      " / POST with `chunked` as last transfer-encoding (multiple headers)"]),
+    ("llhttp 8.1 knows no white space in chunk extensions, and no ';' behind an unquoted value;"
+     " refusing is safe, and no client is known to send them", "refused",
+     ["valid/013.http", "transfer-encoding.md: `chunked` / Chunk extensions",
+      "transfer-encoding.md: `chunked` / Chunk extensions quoting"]),
+    ("If-Match twice is refused, as by nginx", "refused", ["valid/017.http"]),
+    ("white space before the colon must be refused (RFC 9112 5.1)", "refused", ["valid/028.http"]),
+    ("folded lines are refused (RFC 9112 5.2)", "refused", ["valid/compat_obs_fold.http", "valid/compat_obs_fold_huge.http"]),
+    ("the PROXY protocol is for ports that ask for it", "refused",
+     ["valid/pp_01.http", "valid/pp_02.http", "valid/pp_04.http", "valid/pp_05.http"]),
+    ("the connection ends with the first reply, what follows is never read", "accepted",
+     ["connection.md: `keep-alive` / No restart when keep-alive is off (1.0)"]),
+    ("their parser stops for an upgrade; one that is not offered is ignored (RFC 9110 7.8)", "accepted",
+     ["connection.md: Parsing multiple tokens / Multiple tokens with folding and LWS",
+      "connection.md: `upgrade` / Setting a flag and pausing",
+      "connection.md: `upgrade` / Emitting part of body and pausing",
+      "connection.md: `upgrade` / Upgrade GET request",
+      "connection.md: `upgrade` / Upgrade POST request"]),
+    ("a lone LF ends a line (RFC 9112 2.2), as in nginx", "accepted",
+     ["invalid.md:  / Missing CR between headers"]),
+    ("'*' is for OPTIONS alone (RFC 9112 3.2.4)", "refused", ["method.md:  / M-SEARCH request"]),
+    ("ICE and RTSP are not HTTP", "refused",
+     ["method.md:  / SOURCE request with ICE", "method.md:  / OPTIONS request with RTSP",
+      "method.md:  / ANNOUNCE request with RTSP"]),
+    ("bytes over 127 in a path are taken as they are, as by nginx", "accepted",
+     ["uri.md: Disallow UTF-8 in URI path in strict mode"
+      " / Disallow UTF-8 in URI path in strict mode"]),
+    ("a user in the target is an error (RFC 9110 4.2.4)", "refused",
+     ["uri.md: `host:port` and basic auth / `host:port` and basic auth"]),
+]
+EXCEPTIONS = {case: outcome for _, outcome, cases in REASONS for case in cases}
+
+
+def decoded(text):
+    """The corpus of gunicorn writes escapes and means no real newline."""
+    text = text.replace(b"\r", b"").replace(b"\n", b"")
+    simple = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
+
+    def escape(match):
+        return bytes([int(match[2], 16)]) if match[2] else simple[match[1]]
+    return re.sub(rb"\\(x([0-9a-fA-F]{2})|[rnt0\\])", escape, text)
+
+
+def with_host(data):
+    """Adds Host to every head that has none, as the corpora's own parsers do not ask for it."""
+    if re.search(rb"(?im)^host[ \t]*:", data):
+        return data
+    return re.sub(rb"(HTTP/1\.\d\r\n)", rb"\1Host: localhost\r\n", data)
+
+
+def llhttp_cases():
+    """(name, bytes, whether it must be refused) of the cases for a strict parser."""
+    pattern = re.compile(r"<!-- meta=(\{.*?\}) -->\s*```http\n(.*?)```\s*```log\n(.*?)```", re.S)
+    for file in sorted((CORPORA / "llhttp").glob("*.md")):
+        text = file.read_text(encoding="utf-8")
+        for match in pattern.finditer(text):
+            meta, request, log = match.groups()
+            if not re.search(r'"type":\s*"request"', meta):
+                continue  # of a lenient parser
+            section = (re.findall(r"(?m)^## (.+)$", text[:match.start()]) or [""])[-1]
+            title = re.findall(r"(?m)^##+ (.+)$", text[:match.start()])[-1]
+            request = re.sub(r"\\\n", "", request).removesuffix("\n")
+            data = re.sub(r"(?<!\r)\n", "\r\n", request).encode("utf-8")
+            data = re.sub(rb"\\([rntf]|x[0-9a-fA-F]{2}|[0-7]{1,3})", llhttp_escape, data)
+            yield f"{file.name}: {section} / {title}", data, "error code=" in log
+
+
+def llhttp_escape(match):
+    word = match[1].decode()
+    if word[0] in "rntf":
+        return {"r": b"\r", "n": b"\n", "t": b"\t", "f": b"\f"}[word]
+    return bytes([int(word[1:], 16) if word[0] == "x" else int(word, 8) & 255])
+
+
+@unittest.skipUnless(CORPORA.is_dir(), "corpora not present")
+class Corpora(SluiceTest):
+    conf = CONF
+    workers = 2
+
+    def setUp(self):
+        self.before = self.server.workers()
+
+    def exchange(self, pieces):
+        """Sends the pieces, then FIN; gives all that the server says."""
+        said = []
+        with self.server.connect() as connection:
+            try:
+                for piece in pieces:
+                    connection.send(piece)
+                connection.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # refused already
+            try:
+                while data := connection.sock.recv(65536):
+                    said.append(data)
+            except ConnectionResetError:
+                pass
+        return b"".join(said)
+
+    def statuses(self, data):
+        return [int(s) for s in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.exchange([data])) if s != b"100"]
+
+    def judge(self, name, data, must_be_refused):
+        """Refused: the last reply is an error, or none came. Accepted: no reply is an error; some
+        cases stop in the middle of a request and get none."""
+        wanted = EXCEPTIONS.get(name, "refused" if must_be_refused else "accepted") == "refused"
+        with self.subTest(name):
+            statuses = self.statuses(data)
+            if wanted:
+                self.assertTrue(not statuses or statuses[-1] >= 400, f"{statuses} {data[:600]!r}")
+            else:
+                self.assertTrue(all(status < 400 for status in statuses), f"{statuses} {data[:600]!r}")
+
+    def test_gunicorn_requests(self):
+        files = sorted((CORPORA / "gunicorn").glob("*/*.http"))
+        self.assertGreater(len(files), 80)
+        for file in files:
+            name = f"{file.parent.name}/{file.name}"
+            self.judge(name, with_host(decoded(file.read_bytes())), file.parent.name == "invalid")
+        self.assertEqual(self.server.workers(), self.before)
+
+    def test_llhttp_requests(self):
+        cases = list(llhttp_cases())
+        self.assertGreater(len(cases), 100)
+        for name, data, must_be_refused in cases:
+            self.judge(name, with_host(data), must_be_refused)
+        self.assertEqual(self.server.workers(), self.before)
+
+    def test_every_seed_is_survived_whole_and_in_pieces(self):
+        seeds = [file.read_bytes() for file in sorted((CORPORA / "http1-seeds").iterdir())]
+        self.assertGreater(len(seeds), 1000)
+        for seed in seeds:
+            self.exchange([seed])
+            self.assertEqual(self.server.process.poll(), None)
+        self.assertEqual(self.server.workers(), self.before, "a worker died")
+
+        end = time.monotonic() + SPLIT_SECONDS
+        for seed in sorted((s for s in seeds if len(s) <= SPLIT_LENGTH), key=len, reverse=True):
+            whole = self.replies(self.exchange([seed]))
+            for cut in range(1, len(seed)):
+                with self.subTest(seed=seed, cut=cut):
+                    self.assertEqual(self.replies(self.exchange([seed[:cut], seed[cut:]])), whole)
+            if time.monotonic() > end:
+                break
+        self.assertEqual(self.server.workers(), self.before, "a worker died")
+
+    @staticmethod
+    def replies(said):
+        return re.findall(rb"HTTP/1\.1 (\d{3}) ", said)
+
+
+if not CORPORA.is_dir():
+    print("skipped: corpora not present")
