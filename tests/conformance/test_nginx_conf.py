@@ -244,6 +244,8 @@ class Stock(SluiceTest):
         front = server.get("/")
         self.assertEqual((front.status, front.text), (200, "<h1>Welcome</h1>"))
         self.assertEqual(front.header("Content-Type"), "text/html")
+        for name in ("Accept-Ranges", "Content-Length", "ETag", "Last-Modified", "Connection"):
+            self.assertEqual(len(front.all(name)), 1, front.raw_head)
         self.assertEqual(server.get("/docs/").text, "<p>docs</p>")
         self.assertEqual(server.get("/a.svg").header("Content-Type"), "image/svg+xml")
         self.assertEqual(server.get("/none").status, 404)
