@@ -22,10 +22,10 @@ struct Daemonized {
 /// Blocks: the process that was started, until the other one serves or ends.
 [[nodiscard]] Result<Daemonized> go_to_background();
 
-/// Says that the server serves; lets go of the terminal.
 /// Points descriptors at /dev/null.
 [[nodiscard]] Result<> silence(std::span<const int> fds);
 
+/// Says that the server serves; lets go of the terminal.
 void report_serving(sys::UniqueFd verdict);
 
 }  // namespace sluice::master
