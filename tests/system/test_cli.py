@@ -213,6 +213,16 @@ class CommandLine(SluiceTest):
 
     # --- titles
 
+    def test_compat_logs_to_the_default_place_as_nginx_does(self):
+        site = "http { server { listen %%PORT%%; root %%DIR%%/www; } }"
+        ours = self.serve(site, files={"www/index.html": "x"})
+        theirs = self.serve("compat nginx; " + site, files={"www/index.html": "x"})
+
+        self.assertEqual((ours.get("/").status, theirs.get("/").status), (200, 200))
+
+        wait_for(lambda: '"GET / HTTP/1.1" 200 1' in theirs.access_log(), what="the line")
+        self.assertFalse(ours.access_log_file.exists())
+
     def test_process_titles(self):
         server = self.start(workers=2)
         titles = [t for t in map(title, server.family()) if t]

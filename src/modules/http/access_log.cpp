@@ -173,12 +173,37 @@ bool add_log(conf::Build& build, const conf::Directive& directive, AccessLogConf
     return true;
 }
 
+/// nginx logs to logs/access.log wherever nothing is said. Under `compat nginx;` so do we, and open
+/// that file only where a server needs it.
+void add_default_log(conf::Build& build, conf::Level& http) {
+    AccessLogConf& conf = http.conf<AccessLogConf>();
+    if (!build.is_compat() || conf.logs.is_set) {
+        return;
+    }
+    const auto is_unset = [](const conf::Level& server) {
+        return !server.conf<AccessLogConf>().logs.is_set;
+    };
+    for (std::size_t i = 0;; ++i) {
+        const conf::Level* const server = build.generation().find_level(conf::kServer, i);
+        if (server == nullptr) {
+            return;
+        }
+        if (is_unset(*server)) {
+            break;
+        }
+    }
+    static constexpr conf::Argument kDefault[] = {{.text = "logs/access.log"}};
+    const conf::Directive directive{.name = "access_log", .args = kDefault};
+    conf.logs.is_set = add_log(build, directive, conf);
+}
+
 // clang-format off
 constexpr conf::Row kRows[] = {
     conf::row_fn<AccessLogConf, &add_format>("log_format", conf::kHttp, conf::take_at_least(2),
         "A named form of access log lines, with escape=default, json or none.").repeats(),
     conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp, conf::take_at_least(1),
-        "Where requests are logged: a file with a format and conditions, or off. Without any: nowhere.").repeats(),
+        "Where requests are logged: a file with a format and conditions, or off. "
+        "Without any: nowhere; with `compat nginx;` logs/access.log.").repeats(),
 };
 // clang-format on
 constexpr conf::ConfKind kKind = conf::kind<AccessLogConf>("access_log", kRows);
@@ -238,6 +263,7 @@ constexpr http::Module kAccessLog{
     .variables = {},
     .start_worker = nullptr,
     .stop_worker = nullptr,
+    .complete = &add_default_log,
 };
 
 }  // namespace sluice::modules

@@ -61,6 +61,9 @@ struct Module {
     /// before exit; may be null.
     void (*start_worker)(void* loop) = nullptr;
     void (*stop_worker)() = nullptr;
+    /// Called once when an `http` block has been read, before its levels inherit: the place for a
+    /// default that depends on what was written below. May be null.
+    void (*complete)(conf::Build& build, conf::Level& http) = nullptr;
 };
 
 /// What the registry hands to `http { }` through conf::CompileOptions::features: a pointer to one

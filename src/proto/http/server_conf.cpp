@@ -210,6 +210,11 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
         &site);
     const bool is_good = build.run_block(block, level);
     set_computed_defaults(build, own);
+    for (const Module* module : modules) {
+        if (module->complete != nullptr) {
+            module->complete(build, level);
+        }
+    }
     return is_good;
 }
 
