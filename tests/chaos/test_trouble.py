@@ -41,7 +41,7 @@ class Deaths(SluiceTest):
         server = self.start()
         server.allowed_words.append("signal 9")
         gaps = []
-        with Load(server.port, connections=16):
+        with Load(server.port, connections=16) as load:
             for _ in range(20):
                 time.sleep(0.55)  # so that the oldest has lived a second: no early death
                 victim = min(server.workers(), key=processes.start_time)
@@ -51,6 +51,9 @@ class Deaths(SluiceTest):
                 gaps.append(time.monotonic() - started)
                 wait_for(lambda: victim not in server.workers() and len(server.workers()) == 2,
                          what="the respawn")
+        # A death costs at most the connections that its worker held, and no new one.
+        self.assertEqual([line for line in load.failures if line.startswith("connect")], [])
+        self.assertLessEqual(len(load.failures), 20 * 16)
         self.assertLess(statistics.median(gaps), 0.1, gaps)
         self.assertLess(max(gaps), 1.0, gaps)
         wait_for(lambda: server.error_log().count("exited on signal 9") == 20,
