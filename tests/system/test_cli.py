@@ -6,6 +6,7 @@ import re
 import subprocess
 import unittest
 
+from support import processes
 from support.harness import BINARY, SluiceTest
 from support.waiting import wait_for
 
@@ -225,15 +226,10 @@ class CommandLine(SluiceTest):
 
     def test_process_titles(self):
         server = self.start(workers=2)
-        titles = [t for t in map(title, server.family()) if t]
+        titles = [t for t in map(processes.title_of, server.family()) if t]
 
-        self.assertTrue(re.match(r"sluice: master", title(server.pid)), titles)
+        self.assertTrue(re.match(r"sluice: master", processes.title_of(server.pid)), titles)
         self.assertEqual(len([t for t in titles if re.match(r"sluice: worker", t)]), 2, titles)
-
-
-def title(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().replace(b"\0", b" ").strip().decode()
 
 
 if __name__ == "__main__":

@@ -93,6 +93,8 @@ class Sluice:
             ("worker_processes", f"worker_processes {self.workers_wanted};"),
             ("events", "events {}"),
         ]
+        written = re.search(r"(?m)^\s*worker_processes\s+(\d+)", conf_text)
+        self.workers_at_start = int(written[1]) if written else self.workers_wanted
         lines = [line for word, line in added if not re.search(rf"(?m)^\s*{word}\b", conf_text)]
         # On one line, so that the test's own line numbers only move by one; renamed, so that a
         # reload that runs meanwhile never reads half a file.
@@ -113,7 +115,7 @@ class Sluice:
                               errors="replace", timeout=timeout, stdin=subprocess.DEVNULL)
 
     def start(self, wait=True, **popen_options):
-        """Starts in the foreground and waits for the pid file and the first worker."""
+        """Starts in the foreground and waits for the pid file and every worker."""
         with open(self.stderr_file, "ab") as stderr, open(self.dir / "logs/stdout", "ab") as stdout:
             self.process = subprocess.Popen(self.command(*self.args), env=self.env, stderr=stderr,
                                             stdout=stdout, stdin=subprocess.DEVNULL,
@@ -129,7 +131,7 @@ class Sluice:
     def _is_up(self):
         if self.process.poll() is not None:
             raise AssertionError(f"exited with {self.process.returncode} at start")
-        return self.pid_file.exists() and self.workers()
+        return self.pid_file.exists() and len(self.workers()) >= self.workers_at_start
 
     @property
     def pid(self):
