@@ -98,7 +98,7 @@ class ReloadStorm(SluiceTest):
         server.configure(site())
         server.reload()
 
-        self.assertEqual(server.family(), pids)
+        wait_for(lambda: sorted(server.family()) == sorted(pids), what="the last canary to be gone")
         wait_for(lambda: {pid: server.fd_count(pid) for pid in pids} == before,
                  what=f"the descriptors of before: {before}, now "
                       f"{ {pid: server.fd_count(pid) for pid in pids} }")
