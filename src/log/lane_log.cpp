@@ -19,22 +19,32 @@ LaneLog::LaneLog(const shm::SharedLog& region, SlotId slot, int wakeup)
       slot_(&region.table().slot(slot)),
       wakeup_(wakeup) {}
 
-std::span<char> LaneLog::begin_access(std::size_t max) {
-    return access_.reserve(max);
+std::span<char> LaneLog::begin_access(const AccessMeta& meta, std::size_t max) {
+    prefix_ = access_prefix_bytes(meta);
+    const std::span<char> room = access_.reserve(prefix_ + max);
+    if (room.empty()) {
+        // A full lane is news too: the logger must come and make room.
+        has_news_ = true;
+        return {};
+    }
+    encode_prefix(meta, room);
+    return room.subspan(prefix_);
 }
 
 void LaneLog::commit_access(SinkId sink, std::size_t size, Millis wall) {
-    access_.commit({.type = shm::RecordType::Access, .sink = sink, .wall = wall}, size);
+    access_.commit({.type = shm::RecordType::Access, .sink = sink, .wall = wall}, prefix_ + size);
     has_news_ = true;
 }
 
 void LaneLog::write_access(SinkId sink, std::string_view line, Millis wall) {
-    if (line.size() > shm::kMaxBodyBytes) {
-        line = cut_at_escape(line, shm::kMaxBodyBytes);
+    constexpr std::size_t kMaxLine = shm::kMaxBodyBytes - sizeof(AccessHead);
+    if (line.size() > kMaxLine) {
+        line = cut_at_escape(line, kMaxLine);
         access_.count_cut();
     }
-    if (access_.append({.type = shm::RecordType::Access, .sink = sink, .wall = wall}, line)) {
-        has_news_ = true;
+    if (const std::span<char> room = begin_access({}, line.size()); room.size() >= line.size()) {
+        std::ranges::copy(line, room.begin());
+        commit_access(sink, line.size(), wall);
     }
 }
 

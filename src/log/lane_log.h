@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "log/access_record.h"
 #include "log/level.h"
 #include "shm/lane_writer.h"
 #include "shm/shared_log.h"
@@ -22,11 +23,16 @@ class LaneLog {
     /// outlive this.
     LaneLog(const shm::SharedLog& region, SlotId slot, int wakeup);
 
-    /// Room to render an access line of at most `max` bytes (more than shm::kMaxBodyBytes gives
-    /// that many). Empty: the lane is full and the line was counted as dropped.
-    [[nodiscard]] std::span<char> begin_access(std::size_t max);
+    /// Room to render an access line of at most `max` bytes, behind what `meta` says (where that is
+    /// more than a record holds, as much as one holds). Empty: the lane is full and the line was
+    /// counted as dropped.
+    [[nodiscard]] std::span<char> begin_access(const AccessMeta& meta, std::size_t max);
     /// Publishes the first `size` bytes rendered, without a line end.
     void commit_access(SinkId sink, std::size_t size, Millis wall);
+
+    /// Counts an access line that had to be shortened.
+    void count_cut_access() { access_.count_cut(); }
+
     /// Publishes a line that was rendered elsewhere; too long a one is cut at an escape boundary.
     void write_access(SinkId sink, std::string_view line, Millis wall);
     /// Publishes an error line of process `pid`.
@@ -42,6 +48,7 @@ class LaneLog {
     shm::LaneWriter access_;
     shm::Slot* slot_;
     int wakeup_;
+    std::size_t prefix_ = 0;  ///< bytes before the line that is being rendered
     bool has_news_ = false;
 };
 

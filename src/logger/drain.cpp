@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "log/access_record.h"
 #include "log/error_record.h"
 #include "log/log.h"
 #include "sys/clock.h"
@@ -93,7 +94,9 @@ void Drain::dispatch(LaneState& lane, const shm::Record& record) {
         return;
     }
     if (record.type == shm::RecordType::Access) {
-        sink->take(record.body);
+        if (const auto access = log::decode_access(record.body)) {
+            sink->take(access->line);
+        }
     } else if (const auto error = log::decode_error(record.body)) {
         learn_main_sink(record.sink, error->pid);
         sink->take(error_line_.format(static_cast<log::Level>(record.level), record.wall,

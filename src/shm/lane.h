@@ -50,12 +50,20 @@ struct LaneControl {
 
 static_assert(sizeof(LaneControl) == 128);
 
+/// A lane tells for each stretch of this size where the first record in it starts, so that records
+/// can be found again after they were drained.
+inline constexpr std::size_t kSegmentBytes = 64 * 1024;
+
+/// Position of the first record (or wrap mark) of a segment; stored before the head passes it.
+using SegmentStart = std::atomic<std::uint64_t>;
+
 /// Where a lane lies.
 /// Lives: as long as the region's mapping.
 struct Lane {
     LaneControl* control = nullptr;
     char* bytes = nullptr;
-    std::size_t capacity = 0;  ///< a power of two, at least 2 × kMaxRecordBytes
+    std::size_t capacity = 0;        ///< a power of two, at least 2 × kMaxRecordBytes
+    SegmentStart* starts = nullptr;  ///< capacity / kSegmentBytes words; null: none are kept
 };
 
 }  // namespace sluice::shm

@@ -23,6 +23,17 @@ LaneWriter::LaneWriter(const Lane& lane) : lane_(lane) {
     // down, finds nothing whole and starts again at what we publish.
     head_ = (lane_.control->head.load(std::memory_order_acquire) + 7) & ~std::uint64_t{7};
     known_tail_ = lane_.control->tail.load(std::memory_order_acquire);
+    // A start that the predecessor noted in the segment where we go on stays.
+    if (const SegmentStart* const noted = start_of(head_); noted != nullptr) {
+        const std::uint64_t start = noted->load(std::memory_order_relaxed);
+        const bool is_sound = start / kSegmentBytes == head_ / kSegmentBytes && start < head_;
+        segment_ = is_sound ? start / kSegmentBytes : UINT64_MAX;
+    }
+}
+
+SegmentStart* LaneWriter::start_of(std::uint64_t position) const {
+    const std::size_t offset = static_cast<std::size_t>(position) & (lane_.capacity - 1);
+    return lane_.starts == nullptr ? nullptr : lane_.starts + offset / kSegmentBytes;
 }
 
 std::span<char> LaneWriter::reserve(std::size_t size) {
@@ -41,6 +52,7 @@ std::span<char> LaneWriter::reserve(std::size_t size) {
         return {};
     }
     if (is_wrapping) {
+        note_start(head_);
         std::memcpy(lane_.bytes + offset, &kWrapMark, sizeof kWrapMark);
     }
     at_ = at;
@@ -71,8 +83,18 @@ void LaneWriter::commit(const RecordMeta& meta, std::size_t actual) {
                           .wall_millis = static_cast<std::uint64_t>(meta.wall.count())};
     const std::size_t start = static_cast<std::size_t>(at_) & (lane_.capacity - 1);
     std::memcpy(lane_.bytes + start, &head, sizeof head);
+    note_start(at_);
     head_ = at_ + record_bytes(actual);
     lane_.control->head.store(head_, std::memory_order_release);
+}
+
+/// Records are shorter than a segment, so each segment has a start.
+void LaneWriter::note_start(std::uint64_t position) {
+    if (position / kSegmentBytes == segment_ || lane_.starts == nullptr) {
+        return;
+    }
+    segment_ = position / kSegmentBytes;
+    start_of(position)->store(position, std::memory_order_relaxed);
 }
 
 bool LaneWriter::append(const RecordMeta& meta, std::string_view body) {

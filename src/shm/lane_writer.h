@@ -43,12 +43,15 @@ class LaneWriter {
 
   private:
     [[nodiscard]] bool has_room(std::uint64_t end);
+    [[nodiscard]] SegmentStart* start_of(std::uint64_t position) const;
+    void note_start(std::uint64_t position);
 
     Lane lane_;
     std::uint64_t head_ = 0;        ///< what we published last
     std::uint64_t known_tail_ = 0;  ///< the reader's position when we last looked
     std::uint64_t at_ = 0;          ///< start of the reservation
     std::size_t reserved_ = 0;
+    std::uint64_t segment_ = UINT64_MAX;  ///< whose start was noted last
 };
 
 }  // namespace sluice::shm

@@ -14,8 +14,11 @@ namespace sluice::shm {
 
 namespace {
 
-constexpr std::uint32_t kLayout = 1;
+constexpr std::uint32_t kLayout = 2;
 constexpr std::size_t kPage = 4096;
+/// In a slot's page of words: behind the two lanes' controls the starts of their segments.
+constexpr std::size_t kStartsOffset = 2 * sizeof(LaneControl);
+static_assert(kStartsOffset + (kErrorsLaneBytes + kAccessLaneBytes) / kSegmentBytes * 8 <= kPage);
 constexpr std::size_t kSlotBytes = kPage + kErrorsLaneBytes + kAccessLaneBytes;
 
 std::size_t table_bytes(std::size_t slots) {
@@ -82,14 +85,16 @@ Lane SharedLog::errors_lane(SlotId id) const {
         mapping_.bytes().data() + kPage + table_bytes(slots_) + id.value * kSlotBytes;
     return {.control = static_cast<LaneControl*>(static_cast<void*>(page)),
             .bytes = page + kPage,
-            .capacity = kErrorsLaneBytes};
+            .capacity = kErrorsLaneBytes,
+            .starts = static_cast<SegmentStart*>(static_cast<void*>(page + kStartsOffset))};
 }
 
 Lane SharedLog::access_lane(SlotId id) const {
     const Lane errors = errors_lane(id);
     return {.control = errors.control + 1,
             .bytes = errors.bytes + kErrorsLaneBytes,
-            .capacity = kAccessLaneBytes};
+            .capacity = kAccessLaneBytes,
+            .starts = errors.starts + kErrorsLaneBytes / kSegmentBytes};
 }
 
 }  // namespace sluice::shm

@@ -214,8 +214,12 @@ constexpr conf::Module kConf{"access_log", &kKind};
 void write_line(Exchange& exchange, const AccessLog& log, log::LaneLog& lanes) {
     // Most lines fit the first reservation; one that does not is rendered again.
     constexpr std::size_t kUsual = 2048;
+    const log::AccessMeta meta{.status = static_cast<std::uint16_t>(exchange.reply.status),
+                               .uri = exchange.request.target,
+                               .path = {},
+                               .root = {}};
     for (const std::size_t max : {kUsual, shm::kMaxBodyBytes}) {
-        const std::span<char> room = lanes.begin_access(max);
+        const std::span<char> room = lanes.begin_access(meta, max);
         if (room.empty()) {
             return;  // counted by the lane
         }
@@ -223,6 +227,9 @@ void write_line(Exchange& exchange, const AccessLog& log, log::LaneLog& lanes) {
             render_line(log.format, &exchange, exchange.arena, exchange.captures, room);
         if (!line.is_cut || max == shm::kMaxBodyBytes) {
             lanes.commit_access(log.sink, line.size, exchange.timings.wall);
+            if (line.is_cut) {
+                lanes.count_cut_access();
+            }
             return;
         }
     }

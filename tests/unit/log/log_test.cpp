@@ -146,7 +146,8 @@ TEST(LaneLog, WakesOncePerTurnAndOnlyASleepingLogger) {
 
 TEST(LaneLog, LongLineIsCutAtEscapeAndCounted) {
     Lanes lanes;
-    std::string line(shm::kMaxBodyBytes - 2, 'x');
+    constexpr std::size_t kRoom = shm::kMaxBodyBytes - sizeof(AccessHead);
+    std::string line(kRoom - 2, 'x');
     line += "\\x41tail";
 
     lanes.log.write_access(SinkId{0}, line, Millis(1));
@@ -154,8 +155,47 @@ TEST(LaneLog, LongLineIsCutAtEscapeAndCounted) {
     shm::LaneReader reader(lanes.region.access_lane(SlotId{0}));
     std::array<shm::Record, 2> batch;
     ASSERT_EQ(reader.peek(batch), 1U);
-    EXPECT_EQ(batch[0].body, std::string(shm::kMaxBodyBytes - 2, 'x'));
+    const auto record = decode_access(batch[0].body);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->line, std::string(kRoom - 2, 'x'));
     EXPECT_EQ(reader.take_losses().cut, 1U);
+}
+
+TEST(LaneLog, AccessRecordCarriesStatusTargetAndPath) {
+    Lanes lanes;
+    const std::string target = "/" + std::string(300, 'a');
+    const std::string_view line = "the line";
+
+    const std::span<char> room = lanes.log.begin_access(
+        {.status = 404, .uri = target, .path = "/var/log/a.log", .root = "/srv"}, 100);
+    ASSERT_EQ(room.size(), 100U);
+    std::ranges::copy(line, room.begin());
+    lanes.log.commit_access(SinkId{3}, line.size(), Millis(7));
+
+    shm::LaneReader reader(lanes.region.access_lane(SlotId{0}));
+    std::array<shm::Record, 2> batch;
+    ASSERT_EQ(reader.peek(batch), 1U);
+    EXPECT_EQ(batch[0].sink, SinkId{3});
+    EXPECT_EQ(batch[0].wall, Millis(7));
+    const auto record = decode_access(batch[0].body);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->meta.status, 404);
+    EXPECT_EQ(record->meta.uri, target.substr(0, 255));
+    EXPECT_EQ(record->meta.path, "/var/log/a.log");
+    EXPECT_EQ(record->meta.root, "/srv");
+    EXPECT_EQ(record->line, line);
+}
+
+TEST(AccessRecord, SizesThatReachOverTheBodyAreRefused) {
+    for (const AccessHead head :
+         {AccessHead{.uri_size = 1}, AccessHead{.path_size = 1}, AccessHead{.root_size = 9},
+          AccessHead{.uri_size = 256}, AccessHead{.path_size = 4096}}) {
+        std::string body(sizeof head, '\0');
+        std::memcpy(body.data(), &head, sizeof head);
+
+        EXPECT_FALSE(decode_access(body));
+    }
+    EXPECT_FALSE(decode_access("short"));
 }
 
 TEST(Escape, CutNeverSplitsAnEscapeOrUtf8) {
