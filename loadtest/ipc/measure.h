@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Measuring links between two processes: time per message, time per round trip; and what one event
+// costs among idle descriptors.
+// Runs in: ipc_bench.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ipc/link.h"
+
+namespace sluice::ipc_bench {
+
+/// Nanoseconds of the monotonic clock.
+[[nodiscard]] std::int64_t now_ns();
+
+/// Wall time of one message, in nanoseconds: `count` messages of `size` bytes from this process to
+/// a child, from the first send to the child's word that it has all of them. Every message's
+/// number is checked on arrival. Blocks: for the run.
+[[nodiscard]] double message_ns(const Kind& kind, std::size_t size, std::uint64_t count);
+
+/// Round-trip times in nanoseconds.
+struct RoundTrip {
+    double median = 0;
+    double p99 = 0;
+    double p999 = 0;
+};
+
+/// There and back again `rounds` times, with two links of `kind`. Blocks: for the run.
+[[nodiscard]] RoundTrip round_trip(const Kind& kind, std::size_t size, std::size_t rounds);
+
+/// What one event costs with select, poll and epoll where `idle` other descriptors are watched.
+struct WaitCost {
+    std::size_t idle = 0;
+    double select_ns = 0;
+    double poll_ns = 0;
+    double epoll_ns = 0;
+};
+
+/// Blocks: for the run. Gives fewer rows than asked where descriptors run out.
+[[nodiscard]] std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts);
+
+}  // namespace sluice::ipc_bench

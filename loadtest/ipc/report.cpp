@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The report's tables.
+// Runs in: ipc_bench.
+#include "ipc/report.h"
+
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace sluice::ipc_bench {
+
+namespace {
+
+std::string size_text(std::size_t size) {
+    if (size >= 1024 * 1024) {
+        return fmt::format("{} MiB", size / (1024 * 1024));
+    }
+    return size >= 1024 ? fmt::format("{} KiB", size / 1024) : fmt::format("{} B", size);
+}
+
+/// Nanoseconds as a reader likes them; "–" for what was not measured.
+std::string time_text(double ns) {
+    if (ns <= 0) {
+        return "–";
+    }
+    if (ns < 1e4) {
+        return fmt::format("{:.0f} ns", ns);
+    }
+    return ns < 1e7 ? fmt::format("{:.1f} µs", ns / 1e3) : fmt::format("{:.1f} ms", ns / 1e6);
+}
+
+std::string millis_text(double ms) {
+    if (ms <= 0) {
+        return "–";
+    }
+    return ms < 10 ? fmt::format("{:.1f} ms", ms) : fmt::format("{:.0f} ms", ms);
+}
+
+const Row* find(const Report& report, std::string_view name) {
+    for (const Row& row : report.rows) {
+        if (row.kind->name == name) {
+            return &row;
+        }
+    }
+    return nullptr;
+}
+
+void add_messages(std::string& out, const Report& report) {
+    auto to = std::back_inserter(out);
+    fmt::format_to(to, "| mechanism | how |");
+    for (const std::size_t size : report.sizes) {
+        fmt::format_to(to, " {} |", size_text(size));
+    }
+    fmt::format_to(to, " 1 M × 1 KB | in the texts | 1 GB | in the texts |"
+                       " round trip 64 B, median | p99 | p99.9 |\n|---|---|");
+    for (std::size_t i = 0; i < report.sizes.size() + 7; ++i) {
+        out += "---|";
+    }
+    out += '\n';
+    for (const Row& row : report.rows) {
+        fmt::format_to(to, "| {} | {} |", row.kind->name, row.kind->note);
+        for (const double ns : row.message_ns) {
+            fmt::format_to(to, " {} |", time_text(ns));
+        }
+        fmt::format_to(to, " {} | {} | {} | {} | {} | {} | {} |\n", millis_text(row.million_ms),
+                       millis_text(row.kind->text.million_ms), millis_text(row.gigabyte_ms),
+                       millis_text(row.kind->text.gigabyte_ms), time_text(row.round_trip.median),
+                       time_text(row.round_trip.p99), time_text(row.round_trip.p999));
+    }
+}
+
+void add_waiting(std::string& out, const Report& report) {
+    auto to = std::back_inserter(out);
+    out += "\n| idle descriptors | select | poll | epoll |\n|---|---|---|---|\n";
+    for (const WaitCost& row : report.waiting) {
+        fmt::format_to(to, "| {} | {} | {} | {} |\n", row.idle, time_text(row.select_ns),
+                       time_text(row.poll_ns), time_text(row.epoll_ns));
+    }
+}
+
+// ---- the picture: one bar per kind, on a logarithmic scale ----
+
+constexpr int kWidth = 820;
+constexpr int kLeft = 220;
+constexpr int kBarWidth = 470;
+constexpr int kLine = 24;
+constexpr double kLeastMs = 10;      // left end of the scale
+constexpr double kMostMs = 100'000;  // right end
+
+double bar(double ms) {
+    const double share = std::log10(ms / kLeastMs) / std::log10(kMostMs / kLeastMs);
+    return std::max(2.0, share * kBarWidth);
+}
+
+}  // namespace
+
+double Report::ring_to_pipe() const {
+    const Row* const ring = find(*this, "shared ring");
+    const Row* const pipe = find(*this, "pipe");
+    return ring == nullptr || pipe == nullptr || ring->million_ms <= 0
+               ? 0
+               : pipe->million_ms / ring->million_ms;
+}
+
+std::string as_markdown(const Report& report) {
+    std::string out = "Time per message, two processes, one direction:\n\n";
+    add_messages(out, report);
+    out += "\nTime of one event with its write and read, among idle descriptors:\n";
+    add_waiting(out, report);
+    fmt::format_to(std::back_inserter(out), "\nThe shared ring carries 1 KB messages {:.1f} × as fast as a pipe.\n",
+                   report.ring_to_pipe());
+    if (report.is_quick) {
+        out += "A quick run: fewer messages, figures scaled up.\n";
+    }
+    return out;
+}
+
+std::string as_json(const Report& report) {
+    std::string out = "{\n  \"mechanisms\": [";
+    auto to = std::back_inserter(out);
+    const char* separator = "";
+    for (const Row& row : report.rows) {
+        fmt::format_to(to, "{}\n    {{\"name\": \"{}\", \"message_ns\": {{", separator, row.kind->name);
+        const char* comma = "";
+        for (std::size_t i = 0; i < row.message_ns.size(); ++i) {
+            if (row.message_ns[i] > 0) {
+                fmt::format_to(to, "{}\"{}\": {:.1f}", comma, report.sizes[i], row.message_ns[i]);
+                comma = ", ";
+            }
+        }
+        fmt::format_to(to,
+                       "}}, \"million_1k_ms\": {:.1f}, \"million_1k_ms_texts\": {}, \"gigabyte_ms\": {:.1f},"
+                       " \"gigabyte_ms_texts\": {}, \"round_trip_ns\": {{\"p50\": {:.0f}, \"p99\": {:.0f}, \"p999\": {:.0f}}}}}",
+                       row.million_ms, row.kind->text.million_ms, row.gigabyte_ms,
+                       row.kind->text.gigabyte_ms, row.round_trip.median, row.round_trip.p99,
+                       row.round_trip.p999);
+        separator = ",";
+    }
+    out += "\n  ],\n  \"waiting\": [";
+    separator = "";
+    for (const WaitCost& row : report.waiting) {
+        fmt::format_to(to, "{}\n    {{\"idle\": {}, \"select_ns\": {:.0f}, \"poll_ns\": {:.0f}, \"epoll_ns\": {:.0f}}}",
+                       separator, row.idle, row.select_ns, row.poll_ns, row.epoll_ns);
+        separator = ",";
+    }
+    fmt::format_to(to, "\n  ],\n  \"ring_to_pipe\": {:.2f}\n}}\n", report.ring_to_pipe());
+    return out;
+}
+
+std::string as_svg(const Report& report) {
+    std::vector<const Row*> shown;
+    for (const Row& row : report.rows) {
+        if (row.million_ms > 0) {
+            shown.push_back(&row);
+        }
+    }
+    const int height = 96 + kLine * static_cast<int>(shown.size());
+    std::string out = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\""
+        " font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n"
+        "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n"
+        "<text x=\"16\" y=\"28\" font-size=\"18\" font-weight=\"bold\">1,000,000 messages of 1 KB between two processes"
+        "</text>\n<text x=\"16\" y=\"50\" fill=\"#555\">milliseconds, logarithmic, shorter is better;"
+        " the dot is the figure of the founding texts</text>\n",
+        kWidth, height);
+    auto to = std::back_inserter(out);
+    for (double tick = kLeastMs; tick <= kMostMs; tick *= 10) {
+        const double x = kLeft + (tick > kLeastMs ? bar(tick) : 0);
+        fmt::format_to(to,
+                       "<line x1=\"{0:.1f}\" y1=\"64\" x2=\"{0:.1f}\" y2=\"{1}\" stroke=\"#ddd\"/>"
+                       "<text x=\"{0:.1f}\" y=\"{2}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#777\">{3:.0f}</text>\n",
+                       x, height - 26, height - 10, tick);
+    }
+    int y = 68;
+    for (const Row* const row : shown) {
+        const double width = bar(row->million_ms);
+        fmt::format_to(to,
+                       "<text x=\"{0}\" y=\"{1}\" text-anchor=\"end\">{2}</text>"
+                       "<rect x=\"{3}\" y=\"{4}\" width=\"{5:.1f}\" height=\"16\" rx=\"2\" fill=\"{6}\"/>"
+                       "<text x=\"{7:.1f}\" y=\"{1}\">{8}</text>\n",
+                       kLeft - 8, y + 13, row->kind->name, kLeft, y, width,
+                       row->kind->name == "shared ring" ? "#1769aa" : "#6b8f3d", kLeft + width + 12,
+                       millis_text(row->million_ms));
+        if (row->kind->text.million_ms > 0) {
+            fmt::format_to(to, "<circle cx=\"{:.1f}\" cy=\"{}\" r=\"5\" fill=\"#c62828\"/>\n",
+                           kLeft + bar(row->kind->text.million_ms), y + 8);
+        }
+        y += kLine;
+    }
+    return out + "</svg>\n";
+}
+
+std::string as_markdown(const std::vector<Threshold>& thresholds) {
+    std::string out;
+    auto to = std::back_inserter(out);
+    for (const Threshold& threshold : thresholds) {
+        fmt::format_to(to, "{}: {} against {}, processor time per transfer\n\n| size | {} | {} | ratio |\n|---|---|---|---|\n",
+                       threshold.name, threshold.first, threshold.second, threshold.first, threshold.second);
+        for (const Contest& contest : threshold.contests) {
+            fmt::format_to(to, "| {} | {:.1f} µs | {:.1f} µs | {:.2f} |\n", size_text(contest.size),
+                           contest.first_us, contest.second_us, contest.second_us / contest.first_us);
+        }
+        out += '\n';
+    }
+    out += "| threshold | cheaper from here on, measured | the server's table |\n|---|---|---|\n";
+    for (const Threshold& threshold : thresholds) {
+        const std::size_t measured = threshold.measured();
+        fmt::format_to(to, "| {} | {} | {} |\n", threshold.name,
+                       measured == 0 ? "never" : size_text(measured), size_text(threshold.built_in));
+    }
+    return out;
+}
+
+}  // namespace sluice::ipc_bench

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The report: a Markdown table, JSON, and an SVG chart.
+// Runs in: ipc_bench.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipc/calibrate.h"
+#include "ipc/measure.h"
+
+namespace sluice::ipc_bench {
+
+/// What was measured of one kind; values that were not are 0.
+struct Row {
+    const Kind* kind = nullptr;
+    std::vector<double> message_ns;  ///< by size, as in Report::sizes
+    double million_ms = 0;           ///< 1,000,000 messages of 1 KB
+    double gigabyte_ms = 0;          ///< 1 GB
+    RoundTrip round_trip;            ///< of 64 bytes
+};
+
+struct Report {
+    std::vector<std::size_t> sizes;
+    std::vector<Row> rows;
+    std::vector<WaitCost> waiting;
+    bool is_quick = false;
+
+    /// How many times faster the shared ring carries 1 KB messages than a pipe; 0 if not measured.
+    [[nodiscard]] double ring_to_pipe() const;
+};
+
+[[nodiscard]] std::string as_markdown(const Report& report);
+[[nodiscard]] std::string as_json(const Report& report);
+[[nodiscard]] std::string as_svg(const Report& report);
+[[nodiscard]] std::string as_markdown(const std::vector<Threshold>& thresholds);
+
+}  // namespace sluice::ipc_bench
