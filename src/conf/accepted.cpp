@@ -58,7 +58,6 @@ constexpr AcceptedRow kAccepted[] = {
     {"ssl_session_tickets",          kHttp | kServer, "this version has no TLS, so no listener uses it"},
     {"ssl_session_timeout",          kHttp | kServer, "this version has no TLS, so no listener uses it"},
     {"subrequest_output_buffer_size", kAnyHttp, "there are no subrequests", true},
-    {"thread_pool",                  kMain,    "the worker pool needs no declaration", false, take_range(1, 3)},
     {"timer_resolution",             kMain,    "the clock is read once per turn", true},
     {"types_hash_bucket_size",       kAnyHttp, "tables size themselves", true},
     {"types_hash_max_size",          kAnyHttp, "tables size themselves", true},

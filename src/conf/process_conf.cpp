@@ -121,6 +121,40 @@ bool parse_compat(Build& build, const Directive& directive, ProcessConf&) {
     return true;  // its effect was decided before any default
 }
 
+bool parse_thread_pool(Build& build, const Directive& directive, ProcessConf& out) {
+    ThreadPools& pools = out.thread_pools.value;
+    const std::string name(directive.args[0].text);
+    if (std::ranges::find(pools.names, directive.args[0].text) != pools.names.end()) {
+        return build.error(directive, "duplicate thread pool \"" + name + "\"");
+    }
+    std::uint32_t threads = 0;
+    std::uint32_t max_queue = 65536;
+    for (std::size_t i = 1; i < directive.args.size(); ++i) {
+        const Argument& argument = directive.args[i];
+        const std::size_t equals = argument.text.find('=');
+        const std::string_view key = argument.text.substr(0, equals);
+        const bool is_threads = key == "threads";
+        if (equals == std::string_view::npos || (!is_threads && key != "max_queue")) {
+            return build.invalid(directive, argument, "threads=number or max_queue=number");
+        }
+        const auto number = parse_decimal(argument.text.substr(equals + 1));
+        if (!number || *number > UINT32_MAX || (is_threads && *number == 0)) {
+            return build.error(argument, "invalid " + std::string(key) + " value \"" +
+                                             std::string(argument.text) + "\"",
+                               "a number");
+        }
+        (is_threads ? threads : max_queue) = static_cast<std::uint32_t>(*number);
+    }
+    if (threads == 0) {
+        return build.error(directive, "\"" + name + "\" must have \"threads\" parameter");
+    }
+    const bool is_first = pools.names.empty();
+    pools.threads = is_first ? threads : std::max(pools.threads, threads);
+    pools.max_queue = is_first ? max_queue : std::max(pools.max_queue, max_queue);
+    pools.names.push_back(directive.args[0].text);
+    return true;
+}
+
 bool parse_connections(Build& build, const Directive& directive, ProcessConf& out) {
     if (!ParseAs<std::uint32_t>::parse(build, directive, out.worker_connections.value)) {
         return false;
@@ -182,6 +216,10 @@ constexpr Row kRows[] = {
     row_fn<&ProcessConf::env, &parse_env>("env", kMain, take(1),
         "An environment variable to keep, or to set with NAME=value, for spawned programs.")
         .repeats().applies(Applies::Replace),
+    row_fn<&ProcessConf::thread_pools, &parse_thread_pool>("thread_pool", kMain, take_range(2, 3),
+        "Most threads of a worker, and how much work may wait for them. There is one pool, which "
+        "starts threads as they are needed; of several declarations the largest numbers hold.")
+        .repeats(),
     block<ProcessConf, &parse_events>("events", kMain, take(0),
         "Settings of connection processing."),
     row_fn<&ProcessConf::worker_connections, &parse_connections>("worker_connections", kEvents, take(1),

@@ -39,6 +39,13 @@ struct EnvEntry {
     bool has_value = false;
 };
 
+/// thread_pool: one pool per worker, as large as the largest of those that were named.
+struct ThreadPools {
+    std::uint32_t threads = 32;
+    std::uint32_t max_queue = 65536;
+    std::vector<std::string_view> names;  ///< those declared; "default" exists unsaid
+};
+
 struct ProcessConf {
     Setting<UserName> user;
     Setting<std::uint32_t> worker_processes;  ///< `auto` is resolved
@@ -55,6 +62,7 @@ struct ProcessConf {
     Setting<std::vector<EnvEntry>> env;
     Setting<std::uint32_t> worker_connections;
     Setting<bool> multi_accept;
+    Setting<ThreadPools> thread_pools;
 };
 
 inline constexpr std::string_view kDefaultPidFile = "logs/sluice.pid";

@@ -8,42 +8,32 @@
 namespace sluice::event {
 
 Result<std::unique_ptr<Pool>> Pool::create(Loop& loop, const PoolOptions& options) {
-    std::unique_ptr<Pool> pool(new Pool(options));
-    TRY(pool->start(loop));
-    return pool;
+    return std::make_unique<Pool>(loop, options);
 }
 
 Pool::Pool(const PoolOptions& options)
     : options_(options), wakeup_([](void* self) { static_cast<Pool*>(self)->deliver(); }, this) {}
 
-Result<> Pool::start(Loop& loop) {
-    TRY(wakeup_.start(loop));
-    threads_.reserve(options_.threads);
-    try {  // std::thread reports a refused thread by an exception only
-        for (std::size_t i = 0; i < options_.threads; ++i) {
-            threads_.emplace_back([this] { serve(); });
-        }
-    } catch (const std::system_error& error) {
-        return fail("pthread_create()", error.code().value());
-    }
-    return {};
-}
-
 Pool::~Pool() {
-    {
-        const std::lock_guard lock(mutex_);
-        is_stopping_ = true;
-    }
-    has_work_.notify_all();
+    begin_stop();
     for (std::thread& thread : threads_) {
         thread.join();
     }
 }
 
+void Pool::set_options(const PoolOptions& options) {
+    const std::lock_guard lock(mutex_);
+    options_ = options;
+}
+
 bool Pool::submit(Work& work, Priority priority) {
+    if (!is_watched_ && !wakeup_.start(*loop_)) {
+        return false;
+    }
+    is_watched_ = true;
     {
         const std::lock_guard lock(mutex_);
-        if (queued_ >= options_.queue_limit) {
+        if (queued_ >= options_.queue_limit || is_stopping_ || !has_thread_for_more()) {
             return false;
         }
         ++queued_;
@@ -52,6 +42,52 @@ bool Pool::submit(Work& work, Priority priority) {
     }
     ++pending_;
     has_work_.notify_one();
+    return true;
+}
+
+/// Whether one more piece of work will find a thread; starts one where all are busy. Under the lock.
+bool Pool::has_thread_for_more() {
+    if (idle_ > queued_ || threads_.size() >= options_.threads) {
+        return !threads_.empty();
+    }
+    try {  // std::thread reports a refused thread by an exception only
+        threads_.emplace_back([this] { serve(); });
+        ++running_;
+    } catch (const std::system_error&) {
+        return !threads_.empty();
+    }
+    return true;
+}
+
+void Pool::begin_stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    has_work_.notify_all();
+}
+
+bool Pool::stop(Millis limit) {
+    begin_stop();
+    {
+        std::unique_lock lock(mutex_);
+        if (!has_ended_.wait_for(lock, limit, [this] { return running_ == 0; })) {
+            return false;
+        }
+    }
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+    threads_.clear();
+    const auto rest = [](Work& work) {
+        work.unlink();
+        work.state = Work::State::Idle;
+    };
+    for (IntrusiveList<Work>& queue : queues_) {
+        queue.each(rest);
+    }
+    finished_.each(rest);
+    queued_ = pending_ = 0;
     return true;
 }
 
@@ -79,11 +115,16 @@ void Pool::serve() {
             (void)wakeup_.signal();  // fails only for a closed eventfd: the loop is gone then
         }
     }
+    const std::lock_guard lock(mutex_);
+    --running_;
+    has_ended_.notify_one();
 }
 
 Work* Pool::next_work() {
     std::unique_lock lock(mutex_);
+    ++idle_;
     has_work_.wait(lock, [this] { return is_stopping_ || queued_ > 0; });
+    --idle_;
     if (is_stopping_) {
         return nullptr;
     }

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "conf/generation.h"
 #include "event/loop.h"
+#include "event/pool.h"
 #include "log/lane_log.h"
 #include "net/address.h"
 #include "sys/unique_fd.h"
@@ -25,6 +26,8 @@ struct WorkerContext {
     conf::GenerationRef current;
     bool is_retiring = false;
     std::uint64_t next_connection_number = 1;
+    /// Threads for what would block the loop; null in tests that need none.
+    event::Pool* pool = nullptr;
 };
 
 struct Accepted {

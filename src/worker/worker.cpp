@@ -25,6 +25,16 @@ namespace {
 // client's first retry (1 s), so that whoever was turned away finds the old socket gone.
 constexpr Millis kLeavingTime{500};
 
+// What a thread of the pool is doing when the worker ends is answered by nobody any more.
+constexpr Millis kPoolPatience{200};
+
+event::PoolOptions pool_options(const conf::ProcessConf& process) {
+    event::PoolOptions options;
+    options.threads = process.thread_pools->threads;
+    options.queue_limit = process.thread_pools->max_queue;
+    return options;
+}
+
 }  // namespace
 
 Worker::Worker(std::unique_ptr<event::Loop> loop, sys::UniqueFd channel)
@@ -34,6 +44,7 @@ Worker::Worker(std::unique_ptr<event::Loop> loop, sys::UniqueFd channel)
                    static_cast<Worker*>(self)->on_signal(info);
                },
                this),
+      pool_(*loop_, {}),
       gate_(*loop_),
       listeners_(*loop_, gate_,
                  {.owner = this,
@@ -59,9 +70,15 @@ int Worker::run() {
         log::write(log::Level::Alert, "{}", log::Failure{ran.error()});
         return 1;
     }
+    const bool is_quiet = pool_.stop(kPoolPatience);
     stop_protocols();
     if (lanes_) {
         lanes_->flush_wakeups();
+    }
+    if (!is_quiet) {
+        // A file system hangs: the thread that waits for it dies with the process, and what it may
+        // still write to must not be freed before.
+        sys::exit_now(exit_code_);
     }
     return exit_code_;
 }
@@ -196,6 +213,7 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
         return end(2);
     }
     context_.emplace(*loop_, *lanes_, conf::GenerationRef{});
+    context_->pool = &pool_;
     state_ = State::Waiting;
     prepare(hello.generation, fds[0]);
     if (hello.is_canary) {
@@ -216,7 +234,7 @@ void Worker::start_protocols() {
     }
     for (const http::Module* module : registry::http_modules()) {
         if (module->start_worker != nullptr) {
-            module->start_worker(loop_.get());
+            module->start_worker(*context_);
         }
     }
 }
@@ -304,6 +322,7 @@ void Worker::follow(const conf::Generation& generation) {
     connection_limit_ = process.worker_connections.value;
     is_multi_accept_ = process.multi_accept.value;
     shutdown_limit_ = process.worker_shutdown_timeout.value;
+    pool_.set_options(pool_options(process));
     journal_.set_main(log::main_destination(generation));
     journal_.use_lanes(&*lanes_);
 }

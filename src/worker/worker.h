@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "conf/generation.h"
 #include "event/loop.h"
+#include "event/pool.h"
 #include "event/signals.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
@@ -104,6 +105,7 @@ class Worker {
     sys::UniqueFd logger_wakeup_;
     std::optional<log::LaneLog> lanes_;
 
+    event::Pool pool_;  ///< no thread before it is first used
     net::AcceptGate gate_;
     Listeners listeners_;
     std::optional<net::WorkerContext> context_;

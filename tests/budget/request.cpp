@@ -181,7 +181,7 @@ int serve(const std::string& root, int socket) {
     const auto protocol = registry::protocols().front().create(context);
     for (const http::Module* module : registry::http_modules()) {
         if (module->start_worker != nullptr) {
-            module->start_worker(loop->get());
+            module->start_worker(context);
         }
     }
     Counting counting;

@@ -132,8 +132,8 @@ struct WorkerFiles {
 // The one piece of state of this room; see its README.
 constinit WorkerFiles* worker_files = nullptr;
 
-void start_worker(void* loop) {
-    worker_files = std::make_unique<WorkerFiles>(*static_cast<event::Loop*>(loop)).release();
+void start_worker(net::WorkerContext& worker) {
+    worker_files = std::make_unique<WorkerFiles>(worker.loop).release();
 }
 
 void stop_worker() {

@@ -50,6 +50,13 @@ struct Timings {
     std::int64_t request_length = 0;  ///< line, headers and body as received
 };
 
+/// Something that a rule keeps for one exchange and that must be given back with it: a pin, a place
+/// in a queue. Lives in the exchange's arena.
+struct Holding {
+    Holding* next = nullptr;
+    void (*release)(Holding& self) noexcept = nullptr;
+};
+
 /// Where an exchange stands in the phases; a Waiting rule leaves it behind itself.
 struct PhaseCursor {
     Phase phase = Phase::ServerRewrite;
@@ -77,6 +84,7 @@ class Exchange {
     std::uint16_t error_status = 0;  ///< status kept while an error page is served
     PhaseCursor cursor;
     mutable std::string_view request_id;  ///< $request_id, made when first asked for
+    Holding* holdings = nullptr;          ///< given back by end(), the latest first
 
     /// Decides the reply as nginx does for a handler's status: 3xx needs `reply.location`; 4xx and
     /// 5xx look for error_page, else a built-in page. Gives Decided or Redirected.
@@ -88,6 +96,14 @@ class Exchange {
     /// Goes on behind a rule that answered Waiting, and tells the wire when the reply is decided.
     /// The rule's task has called finish(), redirect_to() or neither (then: Declined) before.
     void resume_phases();
+    /// Runs the rule that answered Waiting once more, because what it waited for is there, and goes
+    /// on from it. Not inside run_phases().
+    void retry_rule();
+    /// Keeps `holding` until the exchange ends, also where the client leaves before.
+    void hold(Holding& holding) {
+        holding.next = holdings;
+        holdings = &holding;
+    }
     /// Drops the reply made so far, releasing its body and pin.
     void discard_reply();
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "conf/module.h"
+#include "net/protocol.h"
 #include "script/variable.h"
 
 namespace sluice::conf {
@@ -57,9 +58,8 @@ struct Module {
     /// and then the feature costs a request nothing there.
     BoundRule (*bind)(Phase phase, conf::Level& level) = nullptr;
     std::span<const script::VariableRow> variables{};
-    /// Called once in each worker after start (timers, caches) with the worker's event loop and
-    /// before exit; may be null.
-    void (*start_worker)(void* loop) = nullptr;
+    /// Called once in each worker after start (timers, caches) and before exit; may be null.
+    void (*start_worker)(net::WorkerContext& worker) = nullptr;
     void (*stop_worker)() = nullptr;
     /// Called once when an `http` block has been read, before its levels inherit: the place for a
     /// default that depends on what was written below. May be null.

@@ -251,6 +251,11 @@ void Exchange::resume_phases() {
     }
 }
 
+void Exchange::retry_rule() {
+    --cursor.rule;
+    resume_phases();
+}
+
 void Exchange::discard_reply() {
     if (reply.body != nullptr) {
         reply.body->close();
@@ -266,6 +271,11 @@ void Exchange::end() {
         run_rules(*this, Phase::Log);
     }
     discard_reply();
+    while (holdings != nullptr) {
+        Holding& last = *holdings;
+        holdings = last.next;
+        last.release(last);
+    }
     request = Request{};
     timings = Timings{};
     generation = {};

@@ -296,6 +296,7 @@ Step Session::step_deciding() {
     if (!talk_->is_decided) {
         return Step::Wait;
     }
+    talk_->is_decided = false;  // an error page for the body may wait again
     go(State::Body);
     return Step::Again;
 }

@@ -114,6 +114,58 @@ TEST_F(PoolTest, CancelsWhatHasNotBegunAndOnlyThat) {
     EXPECT_EQ(blocker.state, Work::State::Idle);
 }
 
+TEST_F(PoolTest, StartsNoThreadBeforeTheFirstWorkAndNoMoreThanAllowed) {
+    pool = Pool::create(*loop, {.threads = 2, .queue_limit = 8}).value();
+    EXPECT_EQ(pool->threads(), 0U);
+    Job jobs[3];
+    for (Job& job : jobs) {
+        prepare(job, ".");
+    }
+
+    block();
+    EXPECT_EQ(pool->threads(), 1U);
+    for (Job& job : jobs) {
+        ASSERT_TRUE(pool->submit(job, Priority::Normal));
+    }
+
+    EXPECT_EQ(pool->threads(), 2U);
+    release();
+    EXPECT_EQ(log.size(), 3U);
+}
+
+TEST_F(PoolTest, OneThreadThatHangsDoesNotKeepOthersWaiting) {
+    pool = Pool::create(*loop, {.threads = 2, .queue_limit = 8}).value();
+    Job job;
+    prepare(job, "served");
+    block();
+
+    ASSERT_TRUE(pool->submit(job, Priority::Low));
+    while (log.empty()) {
+        ASSERT_TRUE(loop->run_once(Millis(5000)).has_value());
+    }
+
+    EXPECT_EQ(log, "served");
+    release();
+}
+
+TEST_F(PoolTest, StopGivesUpOnWorkThatHangs) {
+    Job queued;
+    prepare(queued, "never");
+    block();
+    ASSERT_TRUE(pool->submit(queued, Priority::Normal));
+
+    EXPECT_FALSE(pool->stop(Millis(1)));
+    EXPECT_EQ(blocker.state, Work::State::Running);
+    gate = true;
+    gate.notify_all();
+
+    EXPECT_TRUE(pool->stop(Millis(10'000)));
+    EXPECT_EQ(blocker.state, Work::State::Idle);
+    EXPECT_EQ(queued.state, Work::State::Idle);
+    EXPECT_FALSE(pool->submit(queued, Priority::Normal));
+    EXPECT_EQ(log, "");
+}
+
 TEST_F(PoolTest, DropsTheQueueWhenDestroyed) {
     Job job;
     prepare(job, "never");

@@ -5,6 +5,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,11 @@
 
 #include "conf/generation.h"
 #include "event/loop.h"
+#include "net/protocol.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "registry/registry.h"
+#include "shm/shared_log.h"
 
 namespace sluice {
 namespace {
@@ -84,9 +87,14 @@ class HandlersTest : public testing::Test {
         auto loop = event::Loop::create();
         ASSERT_TRUE(loop);
         loop_ = std::move(*loop);
+        auto region = shm::SharedLog::create(1);
+        ASSERT_TRUE(region);
+        region_.emplace(std::move(*region));
+        lanes_.emplace(*region_, SlotId{0}, -1);
+        worker_.emplace(*loop_, *lanes_, conf::GenerationRef{});
         for (const http::Module* module : registry::http_modules()) {
             if (module->start_worker != nullptr) {
-                module->start_worker(loop_.get());
+                module->start_worker(*worker_);
             }
         }
     }
@@ -168,6 +176,9 @@ class HandlersTest : public testing::Test {
     fs::path root_;
     std::uint64_t number_ = 0;
     std::unique_ptr<event::Loop> loop_;
+    std::optional<shm::SharedLog> region_;
+    std::optional<log::LaneLog> lanes_;
+    std::optional<net::WorkerContext> worker_;
     Arena arena_;
     NoWire wire_;
     conf::GenerationRef generation_;
