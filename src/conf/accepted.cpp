@@ -116,7 +116,7 @@ constexpr std::string_view kRefused[] = {
     "limit_conn_dry_run", "limit_conn_log_level", "limit_conn_status", "limit_conn_zone",
     "limit_except", "limit_rate", "limit_rate_after", "limit_req", "limit_req_dry_run",
     "limit_req_log_level", "limit_req_status", "limit_req_zone", "mail", "map",
-    "map_hash_bucket_size", "map_hash_max_size", "max_ranges", "memcached_bind",
+    "map_hash_bucket_size", "map_hash_max_size", "memcached_bind",
     "memcached_buffer_size", "memcached_connect_timeout", "memcached_gzip_flag",
     "memcached_next_upstream", "memcached_next_upstream_timeout", "memcached_next_upstream_tries",
     "memcached_pass", "memcached_read_timeout", "memcached_send_timeout",

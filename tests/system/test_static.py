@@ -286,10 +286,13 @@ class Ranges(SluiceTest):
                 reply = self.range("bytes=0-1", **{"If-Range": validator})
                 self.assertEqual(reply.status, status)
 
-    def test_head_with_range_has_no_body(self):
+    def test_head_with_range_tells_the_range_and_has_no_body(self):
         with self.server.connect() as connection:
-            connection.get("/digits.txt", {"Range": "bytes=0-4"}, method="HEAD")
+            head = connection.get("/digits.txt", {"Range": "bytes=0-4"}, method="HEAD")
             self.assertEqual(connection.get("/digits.txt").body, b"0123456789")
+
+        self.assertEqual((head.status, head.header("Content-Length")), (206, "5"))
+        self.assertEqual(head.header("Content-Range"), "bytes 0-4/10")
 
     def test_range_of_an_empty_file(self):
         self.assertIn(self.range("bytes=0-", "/empty.txt").status, (200, 416))

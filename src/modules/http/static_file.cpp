@@ -10,10 +10,10 @@
 #include "log/log.h"
 #include "modules/http/features.h"
 #include "modules/http/files.h"
-#include "modules/http/range.h"
 #include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/http_date.h"
+#include "proto/http/range_reply.h"
 #include "proto/http/site.h"
 #include "proto/http/uri.h"
 
@@ -26,12 +26,11 @@ using http::Field;
 using http::Method;
 using http::Verdict;
 
-/// A range of a file that stays open through the exchange's pin. A file that became shorter makes
+/// A file, or a range of it, that stays open through the exchange's pin. A file that became shorter makes
 /// sendfile end early, and the wire then breaks the connection off.
 class FileBody final : public http::Body {
   public:
-    FileBody(int fd, std::uint64_t first, std::uint64_t size)
-        : fd_(fd), at_(static_cast<off_t>(first)), left_(size) {}
+    FileBody(int fd, std::uint64_t size) : fd_(fd), left_(size) {}
 
     http::Pull pull(net::Chain& out, std::size_t max) override {
         const std::uint64_t size = std::min<std::uint64_t>(left_, max);
@@ -45,9 +44,15 @@ class FileBody final : public http::Body {
 
     void close() noexcept override {}
 
+    bool select(std::uint64_t first, std::uint64_t size) override {
+        at_ = static_cast<off_t>(first);
+        left_ = size;
+        return true;
+    }
+
   private:
     int fd_;
-    off_t at_;
+    off_t at_ = 0;
     std::uint64_t left_;
 };
 
@@ -149,19 +154,19 @@ void set_fields(Exchange& exchange, const OpenFile& file) {
     }
 }
 
-Verdict send(Exchange& exchange, const OpenFile& file, std::uint64_t first, std::uint64_t size) {
+Verdict send(Exchange& exchange, const OpenFile& file) {
     http::Reply& reply = exchange.reply;
+    const std::uint64_t size = file.info.size;
     reply.length = static_cast<std::int64_t>(size);
     if (file.is_in_memory()) {
-        reply.memory_body = file.memory().substr(static_cast<std::size_t>(first),
-                                                 static_cast<std::size_t>(size));
+        reply.memory_body = file.memory();
         return Verdict::Decided;
     }
     if (size == 0) {
         reply.memory_body = "";
         return Verdict::Decided;
     }
-    reply.body = exchange.arena.make<FileBody>(file.fd.get(), first, size);
+    reply.body = exchange.arena.make<FileBody>(file.fd.get(), size);
     if (reply.body == nullptr) {
         exchange.discard_reply();
         return exchange.finish(500);
@@ -172,7 +177,7 @@ Verdict send(Exchange& exchange, const OpenFile& file, std::uint64_t first, std:
 Verdict send_whole(Exchange& exchange, OpenFile& file) {
     http::Reply& reply = exchange.reply;
     reply.status = 200;
-    reply.accepts_ranges = exchange.error_status == 0;
+    reply.accepts_ranges = exchange.error_status == 0 && *exchange.location->core->max_ranges > 0;
     if (reply.accepts_ranges) [[likely]] {
         reply.prepared_lines = head_lines(exchange, file);
     }
@@ -180,32 +185,7 @@ Verdict send_whole(Exchange& exchange, OpenFile& file) {
         reply.content_type = http::content_type_of(*exchange.location->core, exchange.request.uri);
         set_fields(exchange, file);
     }
-    return send(exchange, file, 0, file.info.size);
-}
-
-template <class... Args>
-std::string_view formatted(Exchange& exchange, fmt::format_string<Args...> form,
-                           const Args&... args) {
-    std::array<char, 80> text;
-    const auto written =
-        fmt::vformat_to_n(text.data(), text.size(), form, fmt::make_format_args(args...));
-    return exchange.arena.copy({text.data(), std::min(written.size, text.size())});
-}
-
-Verdict send_part(Exchange& exchange, OpenFile& file, const RangeAnswer& range) {
-    http::Reply& reply = exchange.reply;
-    reply.status = 206;
-    reply.content_type = http::content_type_of(*exchange.location->core, exchange.request.uri);
-    set_fields(exchange, file);
-    reply.content_range = formatted(exchange, "bytes {}-{}/{}", range.first, range.last, file.info.size);
-    return send(exchange, file, range.first, range.last - range.first + 1);
-}
-
-Verdict refuse_range(Exchange& exchange, const OpenFile& file) {
-    const std::uint64_t size = file.info.size;
-    exchange.discard_reply();
-    exchange.reply.content_range = formatted(exchange, "bytes */{}", size);
-    return exchange.finish(416);
+    return send(exchange, file);
 }
 
 /// Conditional and range requests; the file is pinned by the reply.
@@ -224,22 +204,15 @@ Verdict serve_conditionally(Exchange& exchange, OpenFile& file) {
             exchange.discard_reply();
             return exchange.finish(412);
     }
-    const std::string_view range = exchange.request.get(Field::Range);
-    // RFC 9110 §14.2: ranges are defined for GET alone.
-    if (range.data() == nullptr || exchange.request.method != Method::Get ||
-        !http::if_range_holds(exchange.request, validators)) {
+    if (exchange.request.get(Field::Range).data() == nullptr || *core.max_ranges == 0) {
         return send_whole(exchange, file);
     }
-    const RangeAnswer answer = parse_range(range, file.info.size);
-    switch (answer.kind) {
-        case RangeAnswer::Kind::Whole:
-            return send_whole(exchange, file);
-        case RangeAnswer::Kind::Part:
-            return send_part(exchange, file, answer);
-        case RangeAnswer::Kind::Unsatisfiable:
-            return refuse_range(exchange, file);
-    }
-    return Verdict::Declined;
+    exchange.reply.status = 200;
+    exchange.reply.accepts_ranges = true;
+    exchange.reply.content_type = http::content_type_of(core, exchange.request.uri);
+    set_fields(exchange, file);
+    const Verdict whole = send(exchange, file);
+    return exchange.reply.status == 200 ? http::apply_range(exchange, validators) : whole;
 }
 
 bool is_plain(const http::Request& request) {

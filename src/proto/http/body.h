@@ -27,6 +27,14 @@ class Body {
     virtual Pull pull(net::Chain& out, std::size_t max) = 0;
     virtual void close() noexcept = 0;
 
+    /// From the next pull() on only the `size` bytes from `first` on are given, then End. May be
+    /// called again after End. False: this body gives everything in order and nothing twice.
+    virtual bool select(std::uint64_t first, std::uint64_t size) {
+        static_cast<void>(first);
+        static_cast<void>(size);
+        return false;
+    }
+
   protected:
     ~Body() = default;
 };

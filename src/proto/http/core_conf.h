@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -81,6 +82,7 @@ struct CoreConf {
     conf::Setting<Bytes> client_max_body_size{.value = Bytes{1 << 20}};  ///< 0: no limit
     conf::Setting<Bytes> sendfile_max_chunk{.value = Bytes{2 << 20}};    ///< 0: no limit
     conf::Setting<std::uint64_t> max_headers{.value = 1000};
+    conf::Setting<std::uint64_t> max_ranges{.value = std::numeric_limits<std::uint64_t>::max()};
     conf::Setting<ModifiedRule> if_modified_since{.value = ModifiedRule::Exact};
 
     conf::Setting<bool> internal;

@@ -153,6 +153,8 @@ constexpr conf::Row kRows[] = {
         "Largest request body, 0: no limit; larger ones are answered 413.").defaults("1m"),
     conf::row<&CoreConf::max_headers>("max_headers", kHttp | kServer, conf::take(1),
         "Largest number of header lines in a request.").defaults("1000"),
+    conf::row<&CoreConf::max_ranges>("max_ranges", kAnyHttp, conf::take(1),
+        "Largest number of ranges that one request is given, 0: none; with more it gets the whole file."),
     conf::row<&CoreConf::send_timeout>("send_timeout", kAnyHttp, conf::take(1),
         "How long a client may pause while it reads a reply.").defaults("60s"),
     conf::row<&CoreConf::sendfile>("sendfile", kAnyHttp, conf::flag(),

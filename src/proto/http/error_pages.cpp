@@ -96,10 +96,14 @@ Verdict use_error_page(Exchange& exchange, int status) {
         return redirect_to_url(exchange, *page, target);
     }
     const bool closes = exchange.reply.closes;
+    const std::string_view range = exchange.reply.content_range;
     exchange.discard_reply();
     exchange.reply.closes = closes;
     exchange.error_status = static_cast<std::uint16_t>(
         page->overwrite == ErrorPage::kKeepStatus ? shown_status(status) : page->overwrite);
+    if (exchange.error_status == 416) {
+        exchange.reply.content_range = range;  // RFC 9110 §15.5.17: tells the size there is
+    }
     forget_conditions(exchange.request);
     if (target.front() == '@') {
         return exchange.redirect_to_named(target);

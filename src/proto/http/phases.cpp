@@ -192,7 +192,7 @@ Verdict Exchange::finish(int status) {
     if (status >= 300) {
         ReplyHeader* const kept = reply.headers;  // WWW-Authenticate, Allow, Retry-After
         ReplyHeader* const last = reply.last_header;
-        const std::string_view range = reply.content_range;
+        const std::string_view range = status == 416 ? reply.content_range : std::string_view{};
         discard_reply();
         reply.headers = kept;
         reply.last_header = last;

@@ -8,12 +8,15 @@
 #include "proto/http1/protocol.h"
 #include "proto/http1/session.h"
 #include "proto/http1/talk.h"
+#include "sys/file.h"
 
 namespace sluice::http1 {
 
 namespace {
 
 constexpr std::size_t kCopiedBody = 8 * 1024;  // copied behind its head; larger ones are referenced
+constexpr std::size_t kCopiedPiece = 1024;     // of a body's memory: joins what the outbox holds
+constexpr std::size_t kCopiedRange = 16 * 1024;  // of a file: read behind its head, sent in one call
 constexpr std::uint32_t kReadsPerTurn = 16;    // of 64 KiB, for bodies that are dropped
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
@@ -22,6 +25,30 @@ constexpr std::size_t kChunkedRead = 16 * 1024;  // what may be read past a chun
 
 bool has_no_content(int status) {
     return status < 200 || status == 204 || status == 304;
+}
+
+// A small range of a large file is cheaper read behind its head and sent with it than sent by
+// sendfile of its own. A file that has become shorter is left to sendfile, which tells.
+bool join_outbox(Outbox& outbox, const net::Piece& piece) {
+    if (piece.size > outbox.room() || piece.size > kCopiedRange) {
+        return false;
+    }
+    if (!piece.is_file()) {
+        if (piece.size > kCopiedPiece) {
+            return false;
+        }
+        outbox.append({piece.data, piece.size});
+        return true;
+    }
+    if (!outbox.has_news()) {
+        return false;
+    }
+    const auto got = sys::read_at(piece.fd, {outbox.at(), piece.size}, piece.offset);
+    if (!got || got->size != piece.size) {
+        return false;
+    }
+    outbox.advance(piece.size);
+    return true;
 }
 
 }  // namespace
@@ -239,6 +266,16 @@ bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
     Talk& talk = *talk_;
     net::Chain& chain = talk.chain;
     bool is_good = true;
+    if (!talk.is_chunked) {
+        Outbox& outbox = protocol_.outbox();
+        for (std::size_t i = 0; i < pulled.size(); ++i) {
+            if (!join_outbox(outbox, pulled[i])) {
+                is_good = is_good && chain.push_memory(outbox.take()) && chain.push(pulled[i]);
+            }
+        }
+        talk.committed += pulled.bytes();
+        return is_good && chain.push_memory(outbox.take());
+    }
     if (protocol_.outbox().has_news()) {
         is_good = chain.push_memory(protocol_.outbox().take());
     }
