@@ -46,16 +46,25 @@ ListenSpec& Build::declare_listen(std::string_view key) {
     return *generation_.listen_storage_.back();
 }
 
-SinkId Build::declare_sink(std::string_view target, Position at) {
-    const auto known = generation_.sinks_by_target_.find(target);
+SinkSpec& Build::declare_sink(const SinkSpec& spec) {
+    std::vector<SinkSpec>& sinks = generation_.sinks_;
+    const auto known = generation_.sinks_by_target_.find(spec.target);
     if (known != generation_.sinks_by_target_.end()) {
-        return known->second;
+        return sinks[known->second];
     }
-    const SinkId id = facts_.sink_id(target);
-    const std::string_view kept = arena().copy(target);
-    generation_.sinks_.push_back({id, kept, at});
-    generation_.sinks_by_target_.emplace(kept, id);
-    return id;
+    SinkSpec& out = sinks.emplace_back(spec);
+    out.target = arena().copy(spec.target);
+    out.id = facts_.sink_id(out.target);
+    generation_.sinks_by_target_.emplace(out.target, sinks.size() - 1);
+    return out;
+}
+
+SinkId Build::declare_sink(std::string_view target, Position at) {
+    SinkSpec spec;
+    spec.at = at;
+    spec.target = spec.path = arena().copy(target);
+    spec.kind = target == "stderr" ? SinkKind::Stderr : SinkKind::File;
+    return declare_sink(spec).id;
 }
 
 std::string_view Build::absolute_path(std::string_view path) {

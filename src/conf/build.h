@@ -14,6 +14,7 @@
 #include "conf/diagnostics.h"
 #include "conf/facts.h"
 #include "conf/listen_spec.h"
+#include "conf/sink_spec.h"
 #include "conf/tree.h"
 
 namespace sluice::conf {
@@ -55,7 +56,11 @@ class Build {
 
     /// Declares an address. One that is declared already is returned as it was.
     ListenSpec& declare_listen(std::string_view key);
-    /// Declares a log destination and gives its id.
+    /// Declares a log destination; its `target` says which. One that is declared already is returned
+    /// as it was. Texts and lists of `spec` must live as long as the generation.
+    /// Lives: the reference, until the next declaration.
+    SinkSpec& declare_sink(const SinkSpec& spec);
+    /// Declares a file or "stderr" and gives its id.
     SinkId declare_sink(std::string_view target, Position at);
 
     /// Calls `frozen(build, object)` once, when every level has inherited, in order of

@@ -21,6 +21,7 @@
 #include "conf/level.h"
 #include "conf/listen_spec.h"
 #include "conf/module.h"
+#include "conf/sink_spec.h"
 #include "conf/tree.h"
 
 namespace sluice::conf {
@@ -84,7 +85,7 @@ class Generation {
     std::unordered_map<std::string_view, ListenSpec*> listens_by_key_;
     std::unordered_map<ListenerId, const ListenSpec*> listens_by_id_;
     std::vector<SinkSpec> sinks_;
-    std::unordered_map<std::string_view, SinkId> sinks_by_target_;
+    std::unordered_map<std::string_view, std::size_t> sinks_by_target_;  ///< index into sinks_
     std::vector<Kept> kept_;
     GenerationNumber number_;
     bool is_compat_ = false;

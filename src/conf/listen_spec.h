@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ListenSpec and SinkSpec: what a configuration asks the master to open.
+// ListenSpec: an address that a configuration asks the master to listen on.
 // Runs in: any.
 #pragma once
 
@@ -33,13 +33,6 @@ struct ListenSpec {
     ListenOptions options;
     std::string_view protocol;      ///< name of the net::ProtocolKind
     const void* service = nullptr;  ///< what the protocol made of it (http: Port)
-    Position at;
-};
-
-/// One log destination to open.
-struct SinkSpec {
-    SinkId id;
-    std::string_view target;  ///< absolute path, "stderr", "syslog:…", "|command"
     Position at;
 };
 

@@ -3,7 +3,10 @@
 // Runs in: any.
 #include "log/error_log_conf.h"
 
+#include <optional>
 #include <string>
+
+#include "log/sink_spec.h"
 
 namespace sluice::log {
 
@@ -11,34 +14,17 @@ namespace {
 
 constexpr std::string_view kLevels = "one of emerg, alert, crit, error, warn, notice, info, debug";
 
-/// The sink's name: "stderr" or an absolute path; empty: an error was reported.
-std::string_view target_of(conf::Build& build, const conf::Directive& directive) {
-    const conf::Argument& path = directive.args.front();
-    for (const std::string_view kind : {"syslog:", "memory:", "|", "fifo:"}) {
-        if (path.text.starts_with(kind)) {
-            build.error(path, "error_log to \"" + std::string(kind) + "\" is not supported",
-                        "a path or stderr");
-            return {};
-        }
+/// The sink that the arguments name; the row's default means the path of -e.
+std::optional<SinkId> sink_of(conf::Build& build, const conf::Directive& directive) {
+    conf::Argument target = directive.args.front();
+    if (directive.at.line == 0) {
+        target.text = build.arena().copy(build.facts().default_error_log());
     }
-    if (path.text.empty()) {
-        build.invalid(directive, path, "a path or stderr");
-        return {};
-    }
-    return path.text == "stderr" ? path.text : build.absolute_path(path.text);
+    const std::optional<conf::SinkSpec> spec = parse_sink(build, directive, target);
+    return spec ? declare_sink(build, directive, *spec) : std::nullopt;
 }
 
 bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLogConf& out) {
-    std::string_view target;
-    if (directive.at.line == 0) {
-        // The row's default: -e decides the path.
-        target = build.arena().copy(build.facts().default_error_log());
-    } else {
-        target = target_of(build, directive);
-    }
-    if (target.empty()) {
-        return false;
-    }
     Level level = Level::Error;
     if (directive.args.size() > 1) {
         const auto named = level_named(directive.args[1].text);
@@ -47,8 +33,11 @@ bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLo
         }
         level = *named;
     }
-    const SinkId sink = build.declare_sink(target, directive.at);
-    if (!out.destination.value.add({.sink = sink, .level = level})) {
+    const std::optional<SinkId> sink = sink_of(build, directive);
+    if (!sink) {
+        return false;
+    }
+    if (!out.destination.value.add({.sink = *sink, .level = level})) {
         return build.error(directive, "too many \"error_log\" directives",
                            "at most " + std::to_string(Destination::kMaxTargets) + " at one level");
     }
@@ -60,7 +49,8 @@ constexpr conf::Row kRows[] = {
         "error_log",
         conf::kMain | conf::kAnyHttp,
         conf::take_range(1, 2),
-        "Where error lines go, and the least grave level written there. May stand several times.")
+        "Where error lines go, and the least grave level written there: a file, stderr, stdout, "
+        "syslog:server=…, \"|command | command\", fifo:/path or mq:/name. May stand several times.")
         .repeats()
         .defaults("logs/error.log error"),
 };

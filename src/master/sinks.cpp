@@ -57,6 +57,10 @@ std::expected<void, std::vector<std::string>> Sinks::open(const conf::Generation
         if (sinks_.contains(spec.id)) {
             continue;
         }
+        if (spec.kind > conf::SinkKind::Stdout) {
+            errors.push_back(fmt::format("log to \"{}\" is not supported yet", spec.target));
+            continue;
+        }
         Sink sink;
         sink.target = spec.target;
         if (auto opened = open_into(sink); !opened) {
