@@ -8,8 +8,8 @@
 namespace sluice {
 
 inline constexpr std::string_view kProductName = "sluice";
-inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr std::string_view kVersion = "0.2.0";
 /// Name and version, as `server_tokens on` shows them.
-inline constexpr std::string_view kProduct = "sluice/0.1.0";
+inline constexpr std::string_view kProduct = "sluice/0.2.0";
 
 }  // namespace sluice
