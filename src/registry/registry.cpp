@@ -22,6 +22,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kReturn,
     &modules::kTryFiles,
     &modules::kIndex,
+    &modules::kAutoindex,
     &modules::kStaticFile,  // ends the content phase
     &modules::kHeaders,
     &modules::kRemoteUser,

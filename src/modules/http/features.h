@@ -10,6 +10,7 @@ namespace sluice::modules {
 extern const http::Module kFiles;       ///< files.cpp: open_file_cache, disable_symlinks
 extern const http::Module kTryFiles;    ///< try_files.cpp
 extern const http::Module kIndex;       ///< index.cpp
+extern const http::Module kAutoindex;   ///< autoindex.cpp
 extern const http::Module kStaticFile;  ///< static_file.cpp; ends the content phase
 extern const http::Module kHeaders;     ///< headers.cpp: add_header, expires
 extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user

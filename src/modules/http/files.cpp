@@ -154,15 +154,20 @@ const FilePolicy& file_policy(conf::Level& level) {
     return files.policy;
 }
 
+ConfinedPath confine(http::Exchange& exchange, std::string_view path, const FilePolicy& policy) {
+    FilePath where{.text = path, .root_size = 0};
+    if (policy.links != Links::Follow) {
+        where.root_size = http::document_root(exchange).size();
+    }
+    return {where, policy.links};
+}
+
 std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
                                       std::string_view path,
                                       OpenFileCache::Want want,
                                       const FilePolicy& policy) {
     BUG_UNLESS(worker_files != nullptr, "a file is looked up in a worker that was not started");
-    FilePath where{.text = path, .root_size = 0};
-    if (policy.links != Links::Follow) {
-        where.root_size = http::document_root(exchange).size();
-    }
+    const FilePath where = confine(exchange, path, policy).path;
     const auto file = worker_files->cache.look_up(where, want, policy, worker_files->loop.now());
     worker_files->arm();
     return file;

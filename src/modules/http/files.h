@@ -17,6 +17,17 @@ namespace sluice::modules {
 /// How files are opened in `level`. Lives: as long as the generation. Only after inheritance.
 [[nodiscard]] const FilePolicy& file_policy(conf::Level& level);
 
+/// A path as `disable_symlinks` has it opened for one request.
+struct ConfinedPath {
+    FilePath path;
+    Links links = Links::Follow;
+};
+
+/// What `policy` means for `path` (NUL-terminated) in this exchange.
+[[nodiscard]] ConfinedPath confine(http::Exchange& exchange,
+                                   std::string_view path,
+                                   const FilePolicy& policy);
+
 /// The file at `path` (NUL-terminated), pinned, from the worker's cache.
 /// Fails: errno; see status_of().
 [[nodiscard]] std::expected<OpenFile*, int> look_up(http::Exchange& exchange,

@@ -13,48 +13,11 @@ namespace sluice::modules {
 
 namespace {
 
-// /proc's magic links lead out of any root and to other processes' files.
-constexpr std::uint64_t kAlways = RESOLVE_NO_MAGICLINKS;
-
-/// Where a path stands for openat2: a directory and what follows, or the whole path.
-struct Place {
-    std::string directory;  ///< empty: `rest` is absolute
-    const char* rest = nullptr;
-};
-
-/// The configured root may end inside a name ("alias /data/img-"): the directory is what the last
-/// slash ends then.
-Place place_of(FilePath path) {
-    std::size_t size = std::min(path.root_size, path.text.size());
-    const bool ends_at_slash = size < path.text.size() && path.text[size] == '/';
-    if (!ends_at_slash) {
-        const std::size_t slash = path.text.substr(0, size).rfind('/');
-        size = slash == std::string_view::npos ? 0 : slash;
-    }
-    std::size_t rest = size;
-    while (rest < path.text.size() && path.text[rest] == '/') {
-        ++rest;
-    }
-    const char* const text = rest == path.text.size() ? "." : path.text.data() + rest;
-    return {.directory = size == 0 ? "/" : std::string(path.text.substr(0, size)), .rest = text};
-}
-
-Result<sys::UniqueFd> open_file(FilePath path, Links links, int flags) {
-    if (links == Links::Follow) {
-        return sys::open_beneath(AT_FDCWD, path.text.data(), flags, kAlways);
-    }
-    const Place place = place_of(path);
-    const sys::UniqueFd root = TRY(sys::open(place.directory.c_str(), O_PATH | O_DIRECTORY));
-    const std::uint64_t resolve =
-        kAlways | RESOLVE_BENEATH | (links == Links::Refuse ? RESOLVE_NO_SYMLINKS : 0);
-    return sys::open_beneath(root.get(), place.rest, flags, resolve);
-}
-
 Result<sys::FileInfo> facts_of(FilePath path, Links links) {
     if (links == Links::Follow) {
         return sys::file_info_at(AT_FDCWD, path.text.data(), true);
     }
-    const sys::UniqueFd fd = TRY(open_file(path, links, O_PATH));
+    const sys::UniqueFd fd = TRY(open_by_path(path, links, O_PATH));
     return sys::file_info(fd.get());
 }
 
@@ -178,7 +141,7 @@ void OpenFileCache::load(OpenFile& file, FilePath path, Want want) {
     if (want == Want::Facts) {
         info = facts_of(path, file.links);
     } else {
-        Result<sys::UniqueFd> fd = open_file(path, file.links, O_RDONLY | O_NONBLOCK);
+        Result<sys::UniqueFd> fd = open_by_path(path, file.links, O_RDONLY | O_NONBLOCK);
         if (!fd) {
             file.error = fd.error().code;
             return;

@@ -16,18 +16,12 @@
 
 #include "base/list.h"
 #include "base/units.h"
+#include "modules/http/path_opening.h"
 #include "proto/http/etag.h"
 #include "sys/file.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::modules {
-
-/// How far symbolic links are followed.
-enum class Links : std::uint8_t {
-    Follow,   ///< anywhere
-    Beneath,  ///< not out of the directory the path is confined to
-    Refuse,   ///< none at all below that directory
-};
 
 /// One location's `open_file_cache` and its companions.
 struct FilePolicy {
@@ -38,12 +32,6 @@ struct FilePolicy {
     std::uint64_t min_uses = 1;   ///< below it only the facts are kept, not descriptor or bytes
     bool keeps_errors = false;    ///< remember that a file does not exist
     Links links = Links::Follow;
-};
-
-/// A path and the directory it may not leave where links are confined.
-struct FilePath {
-    std::string_view text;   ///< absolute, NUL-terminated
-    std::size_t root_size = 0;  ///< bytes of it that are the configured root
 };
 
 /// Header lines rendered for an entry, and what they were rendered for.

@@ -12,7 +12,7 @@
 namespace sluice::http {
 
 enum class Pull : std::uint8_t {
-    More,    ///< something was put on the chain; ask again when it is sent
+    More,    ///< ask again when what was put on the chain is sent; nothing was: in a while
     Later,   ///< nothing now; the body calls exchange.wake() exactly once, never inside pull()
     End,     ///< the last bytes are on the chain (perhaps none)
     Broken,  ///< the body cannot be completed; the wire must not end it as if it were whole

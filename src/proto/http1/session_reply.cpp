@@ -191,7 +191,9 @@ Framing Session::decide_framing() {
 
     Framing framing;
     framing.keeps_alive = may_keep_alive(core);
-    if (!has_no_content(exchange.reply.status)) {
+    // RFC 9112 §6.1: a reply to HEAD may leave out a length that nobody knows.
+    const bool is_silent = exchange.reply.is_head_only && exchange.reply.length < 0;
+    if (!has_no_content(exchange.reply.status) && !is_silent) {
         const bool is_11 = exchange.request.version == http::Version::Http11;
         framing.has_length = exchange.reply.length >= 0;
         framing.is_chunked = !framing.has_length && is_11 && *core.chunked_transfer_encoding;
