@@ -8,7 +8,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-        g++ cmake ninja-build ccache pkg-config node-llhttp libspdlog-dev libcli11-dev \
+        g++ cmake ninja-build ccache pkg-config libspdlog-dev libcli11-dev \
         libfmt-dev libpcre2-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build

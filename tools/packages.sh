@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 # Building needs these; tests/lint/files_test.py holds the Dockerfile to the same list.
-build_packages=(g++ cmake ninja-build ccache pkg-config node-llhttp libspdlog-dev libcli11-dev
+build_packages=(g++ cmake ninja-build ccache pkg-config libspdlog-dev libcli11-dev
     libfmt-dev libpcre2-dev)
 # ./run and ./test.
 test_packages=(libgtest-dev wrk curl python3 procps)

@@ -51,10 +51,6 @@ REASONS = [
       " / POST with `chunked` as last transfer-encoding",
       "transfer-encoding.md: POST with `chunked` as last transfer-encoding (multiple headers)"
       " / POST with `chunked` as last transfer-encoding (multiple headers)"]),
-    ("llhttp 8.1 knows no white space in chunk extensions, and no ';' behind an unquoted value;"
-     " refusing is safe, and no client is known to send them", "refused",
-     ["valid/013.http", "transfer-encoding.md: `chunked` / Chunk extensions",
-      "transfer-encoding.md: `chunked` / Chunk extensions quoting"]),
     ("If-Match twice is refused, as by nginx", "refused", ["valid/017.http"]),
     ("white space before the colon must be refused (RFC 9112 5.1)", "refused", ["valid/028.http"]),
     ("folded lines are refused (RFC 9112 5.2)", "refused", ["valid/compat_obs_fold.http", "valid/compat_obs_fold_huge.http"]),

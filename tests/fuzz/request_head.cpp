@@ -57,14 +57,14 @@ void read_body(const http::Request& request,
     out.body =
         reader.is_done() ? http1::BodyReader::Outcome::Done : http1::BodyReader::Outcome::More;
     split = split < rest.size() ? split : rest.size();
-    for (const std::string_view part : {rest.substr(0, split), rest.substr(split)}) {
-        if (part.empty() || out.body != http1::BodyReader::Outcome::More) {
-            continue;
+    for (std::string_view part : {rest.substr(0, split), rest.substr(split)}) {
+        while (!part.empty() && out.body == http1::BodyReader::Outcome::More) {
+            const http1::BodyReader::Step step = reader.feed(part);
+            require(step.used <= part.size());
+            out.body = step.outcome;
+            out.body_used += step.used;
+            part.remove_prefix(step.used);
         }
-        const http1::BodyReader::Step step = reader.feed(part);
-        require(step.used <= part.size());
-        out.body = step.outcome;
-        out.body_used += step.used;
     }
     out.content = reader.content();
     if (out.body == http1::BodyReader::Outcome::Malformed) {

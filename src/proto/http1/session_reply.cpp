@@ -106,12 +106,17 @@ Step Session::receive_body() {
     if (received->is_blocked) {
         return Step::Wait;
     }
-    const BodyReader::Step step = talk.body.feed({into.data(), received->size});
-    talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
-    if (step.outcome == BodyReader::Outcome::Done && step.used < received->size) {
-        talk.leftover_size = received->size - step.used;
-        talk.leftover = std::make_unique_for_overwrite<char[]>(talk.leftover_size);
-        std::copy_n(into.data() + step.used, talk.leftover_size, talk.leftover.get());
+    std::string_view rest(into.data(), received->size);
+    BodyReader::Step step;
+    do {
+        step = talk.body.feed(rest);
+        talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
+        rest.remove_prefix(step.used);
+    } while (step.outcome == BodyReader::Outcome::More && !rest.empty());
+    if (step.outcome == BodyReader::Outcome::Done && !rest.empty()) {
+        talk.leftover_size = rest.size();
+        talk.leftover = std::make_unique_for_overwrite<char[]>(rest.size());
+        std::copy_n(rest.data(), rest.size(), talk.leftover.get());
     }
     return judge_body(step.outcome == BodyReader::Outcome::Malformed);
 }

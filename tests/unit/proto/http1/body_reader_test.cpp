@@ -21,13 +21,13 @@ Read read(const http::Request& request, std::string_view bytes, std::size_t spli
     BodyReader reader;
     reader.begin(request);
     Read out;
-    for (const std::string_view part : {bytes.substr(0, split), bytes.substr(split)}) {
-        if (part.empty() || out.outcome != BodyReader::Outcome::More) {
-            continue;
+    for (std::string_view part : {bytes.substr(0, split), bytes.substr(split)}) {
+        while (!part.empty() && out.outcome == BodyReader::Outcome::More) {
+            const BodyReader::Step step = reader.feed(part);
+            out.outcome = step.outcome;
+            out.used += step.used;
+            part.remove_prefix(step.used);
         }
-        const BodyReader::Step step = reader.feed(part);
-        out.outcome = step.outcome;
-        out.used += step.used;
     }
     out.content = reader.content();
     if (out.outcome == BodyReader::Outcome::Malformed) {
