@@ -67,6 +67,13 @@ SinkId Build::declare_sink(std::string_view target, Position at) {
     return declare_sink(spec).id;
 }
 
+void Build::declare_directory(std::string_view path, Position at) {
+    const auto is_same = [&](const DirectorySpec& known) { return known.path == path; };
+    if (std::ranges::none_of(generation_.directories_, is_same)) {
+        generation_.directories_.push_back({arena().copy(path), at});
+    }
+}
+
 std::string_view Build::absolute_path(std::string_view path) {
     return arena().copy(path.starts_with('/') ? std::string(path)
                                               : facts_.prefix() + std::string(path));

@@ -63,6 +63,9 @@ class Build {
     /// Declares a file or "stderr" and gives its id.
     SinkId declare_sink(std::string_view target, Position at);
 
+    /// Declares a directory that workers write to. One that is declared already stays as it was.
+    void declare_directory(std::string_view path, Position at);
+
     /// Calls `frozen(build, object)` once, when every level has inherited, in order of
     /// registration.
     void on_frozen(Frozen frozen, void* object) { frozen_.push_back({frozen, object}); }

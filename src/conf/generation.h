@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/units.h"
 #include "conf/diagnostics.h"
+#include "conf/directory_spec.h"
 #include "conf/facts.h"
 #include "conf/level.h"
 #include "conf/listen_spec.h"
@@ -49,6 +50,8 @@ class Generation {
     [[nodiscard]] const ListenSpec* find_listen(ListenerId id) const;
 
     [[nodiscard]] std::span<const SinkSpec> sinks() const { return sinks_; }
+
+    [[nodiscard]] std::span<const DirectorySpec> directories() const { return directories_; }
 
     /// Warnings of the compilation.
     [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
@@ -86,6 +89,7 @@ class Generation {
     std::unordered_map<ListenerId, const ListenSpec*> listens_by_id_;
     std::vector<SinkSpec> sinks_;
     std::unordered_map<std::string_view, std::size_t> sinks_by_target_;  ///< index into sinks_
+    std::vector<DirectorySpec> directories_;
     std::vector<Kept> kept_;
     GenerationNumber number_;
     bool is_compat_ = false;

@@ -11,34 +11,13 @@
 
 #include "log/log.h"
 #include "master/cpus.h"
+#include "master/identity.h"
 #include "master/master.h"
 #include "sys/process.h"
 
 namespace sluice::master {
 
 namespace {
-
-/// Who workers are where the master is root and no `user` stands.
-constexpr const char* kDefaultUser = "nobody";
-
-struct Identity {
-    bool drops_user = false;
-    conf::Account account;
-    std::string name;
-};
-
-Identity identity_for(const conf::ProcessConf& settings) {
-    if (sys::own_uid() != 0) {
-        return {};
-    }
-    if (!settings.user.value.name.empty()) {
-        return {true, settings.user.value.account, std::string(settings.user.value.name)};
-    }
-    if (const std::optional<sys::Account> nobody = sys::find_user(kDefaultUser); nobody) {
-        return {true, {nobody->uid, nobody->gid}, kDefaultUser};
-    }
-    return {};
-}
 
 /// CPUs of worker `index`; empty: not pinned.
 std::vector<std::uint16_t> cpus_for(const conf::ProcessConf& settings, std::uint32_t index) {

@@ -10,6 +10,7 @@
 
 #include "log/error_log_conf.h"
 #include "log/log.h"
+#include "master/directories.h"
 #include "sys/epoll.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -62,6 +63,9 @@ std::expected<void, std::vector<std::string>> Master::open() {
     }
     if (auto opened = sinks_.open(generation); !opened) {
         return opened;
+    }
+    if (auto made = make_directories(generation); !made) {
+        return made;
     }
     if (auto opened = custody_.open(generation, settings().worker_processes.value); !opened) {
         return opened;
@@ -168,8 +172,8 @@ int Master::serve(void (*on_serving)(void*), void* context) {
     return exit_code_;
 }
 
-/// Whoever wants to listen there may. Files of Unix sockets go too, unless an upgrade's other master
-/// listens on them.
+/// Whoever wants to listen there may. Files of Unix sockets go too, unless an upgrade's other
+/// master listens on them.
 void Master::give_up_addresses() {
     const bool has_parent = inheritance_.parent && *inheritance_.parent == sys::parent_pid();
     if (!heir_ && !has_parent) {

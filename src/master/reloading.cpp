@@ -10,15 +10,16 @@
 #include "conf/row.h"
 #include "log/error_log_conf.h"
 #include "log/log.h"
+#include "master/directories.h"
 #include "master/master.h"
 
 namespace sluice::master {
 
 namespace {
 
-/// Time for handshakes that were under way to a leaving listener; new SYNs are refused meanwhile. Half
-/// of a client's first retry (1 s): it then finds the old socket gone, and another that covers the
-/// address, if there is one.
+/// Time for handshakes that were under way to a leaving listener; new SYNs are refused meanwhile.
+/// Half of a client's first retry (1 s): it then finds the old socket gone, and another that covers
+/// the address, if there is one.
 constexpr Millis kLeavingTime{500};
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -78,6 +79,9 @@ Master::Outcome<void> Master::open_resources() {
     const conf::Generation& next = *candidate_->generation;
     if (auto opened = sinks_.open(next); !opened) {
         return std::unexpected(joined(opened.error()));
+    }
+    if (auto made = make_directories(next); !made) {
+        return std::unexpected(joined(made.error()));
     }
     const std::size_t members = conf::process_conf(next).worker_processes.value;
     if (auto opened = custody_.open(next, members); !opened) {

@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "master/candidate.h"
 #include "master/daemon.h"
+#include "master/directories.h"
 #include "master/master.h"
 #include "master/pidfile.h"
 #include "master/sinks.h"
@@ -63,6 +64,9 @@ std::vector<std::string> check_files(const conf::Generation& generation) {
     Sinks sinks;
     if (auto opened = sinks.open(generation); !opened) {
         errors = std::move(opened).error();
+    }
+    if (auto made = make_directories(generation); !made) {
+        errors.insert(errors.end(), made.error().begin(), made.error().end());
     }
     for (const conf::ListenSpec* listen : generation.listens()) {
         std::string_view key = listen->key;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr const http::Module* kHttpModules[] = {
     &modules::kFiles,
+    &modules::kReadBody,  // before whatever may use the body
     &modules::kReturn,
     &modules::kTryFiles,
     &modules::kIndex,

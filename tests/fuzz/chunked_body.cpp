@@ -33,9 +33,9 @@ void feed(http1::ChunkDecoder& decoder, std::string_view part, Decoded& out) {
     while (!part.empty() && out.outcome == Outcome::More) {
         const http1::ChunkDecoder::Step step = decoder.feed(part);
         require(step.used <= part.size());
-        require(step.content.empty() || (step.content.data() >= part.data() &&
-                                         step.content.data() + step.content.size() ==
-                                             part.data() + step.used));
+        require(step.content.empty() ||
+                (step.content.data() >= part.data() &&
+                 step.content.data() + step.content.size() == part.data() + step.used));
         require(step.outcome != Outcome::Content || !step.content.empty());
         out.used += step.used;
         out.content += step.content;

@@ -14,6 +14,7 @@
 #include "conf/module.h"
 #include "conf/row.h"
 #include "proto/http/conditionals.h"
+#include "proto/http/request_body.h"
 #include "proto/http/types.h"
 #include "script/template.h"
 
@@ -80,7 +81,12 @@ struct CoreConf {
     conf::Setting<Bytes> client_header_buffer_size{.value = Bytes{1024}};
     conf::Setting<BufferSizes> large_client_header_buffers;
     conf::Setting<Bytes> client_max_body_size{.value = Bytes{1 << 20}};  ///< 0: no limit
-    conf::Setting<Bytes> sendfile_max_chunk{.value = Bytes{2 << 20}};    ///< 0: no limit
+    conf::Setting<Bytes> client_body_buffer_size{.value = Bytes{16 * 1024}};
+    conf::Setting<BodyFiles> client_body_in_file_only{.value = BodyFiles::Off};
+    conf::Setting<bool> client_body_in_single_buffer;
+    conf::Setting<TempPath> client_body_temp_path{.value = {.directory = "/var/tmp"}};
+    conf::Setting<Bytes> client_body_min_rate{.value = Bytes{0}};      ///< a second; 0: no minimum
+    conf::Setting<Bytes> sendfile_max_chunk{.value = Bytes{2 << 20}};  ///< 0: no limit
     conf::Setting<std::uint64_t> max_headers{.value = 1000};
     conf::Setting<std::uint64_t> max_ranges{.value = std::numeric_limits<std::uint64_t>::max()};
     conf::Setting<ModifiedRule> if_modified_since{.value = ModifiedRule::Exact};
@@ -106,6 +112,12 @@ struct CoreConf {
     SiteBuilder* site = nullptr;
     void* draft = nullptr;
 };
+
+/// How a request's body is kept where these settings hold.
+[[nodiscard]] inline BodyPlan body_plan(const CoreConf& core) {
+    return {*core.client_body_buffer_size, *core.client_body_in_file_only,
+            *core.client_body_temp_path};
+}
 
 /// The rows of HTTP itself; the registry lists it first of all http modules.
 extern const conf::Module kCoreModule;

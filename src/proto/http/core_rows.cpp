@@ -26,6 +26,15 @@ struct EnumNames<http::Lingering> {
     };
 };
 
+template <>
+struct EnumNames<http::BodyFiles> {
+    static constexpr std::pair<std::string_view, http::BodyFiles> kTable[] = {
+        {"off", http::BodyFiles::Off},
+        {"on", http::BodyFiles::On},
+        {"clean", http::BodyFiles::Clean},
+    };
+};
+
 }  // namespace sluice::conf
 
 namespace sluice::http {
@@ -71,6 +80,24 @@ bool set_keepalive_timeout(conf::Build& build, const conf::Directive& directive,
             return build.invalid(directive, directive.args[1], "a time such as 75s");
         }
         out.header = header->count() / 1000;
+    }
+    return true;
+}
+
+bool set_body_temp_path(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    TempPath& out = core.client_body_temp_path.value;
+    out = {};
+    out.directory = build.absolute_path(directive.args[0].text);
+    for (std::size_t i = 1; i < directive.args.size(); ++i) {
+        const std::string_view level = directive.args[i].text;
+        if (level.size() != 1 || level[0] < '1' || level[0] > '3') {
+            return build.invalid(directive, directive.args[i],
+                                 "1, 2 or 3: digits of a directory's name");
+        }
+        out.levels[i - 1] = static_cast<std::uint8_t>(level[0] - '0');
+    }
+    if (directive.at.line > 0) {  // see open_http() for the default
+        build.declare_directory(out.directory, directive.at);
     }
     return true;
 }
@@ -151,6 +178,16 @@ constexpr conf::Row kRows[] = {
         "Number and size of the buffers for larger heads: a line must fit in one.").defaults("4 8k"),
     conf::row<&CoreConf::client_max_body_size>("client_max_body_size", kAnyHttp, conf::take(1),
         "Largest request body, 0: no limit; larger ones are answered 413.").defaults("1m"),
+    conf::row<&CoreConf::client_body_buffer_size>("client_body_buffer_size", kAnyHttp, conf::take(1),
+        "Memory for one request's body; a larger body goes to a temporary file.").defaults("16k"),
+    conf::row_fn<&CoreConf::client_body_temp_path, &set_body_temp_path>("client_body_temp_path", kAnyHttp, conf::take_range(1, 4),
+        "Directory for bodies that are larger than that, and the digits of its subdirectories' names.").defaults("client_body_temp").better("/var/tmp"),
+    conf::row<&CoreConf::client_body_in_file_only>("client_body_in_file_only", kAnyHttp, conf::take(1),
+        "Keep every body in a file with a name: on leaves it there, clean removes it with the request.").defaults("off"),
+    conf::row<&CoreConf::client_body_in_single_buffer>("client_body_in_single_buffer", kAnyHttp, conf::flag(),
+        "Keep a body that is in memory in one piece; sluice always does.").defaults("off"),
+    conf::row<&CoreConf::client_body_min_rate>("client_body_min_rate", kAnyHttp, conf::take(1),
+        "Bytes per second that a body must come with on the whole, once client_body_timeout has passed; slower ones are answered 408; 0: no minimum.").defaults("0").better("100"),
     conf::row<&CoreConf::max_headers>("max_headers", kHttp | kServer, conf::take(1),
         "Largest number of header lines in a request.").defaults("1000"),
     conf::row<&CoreConf::max_ranges>("max_ranges", kAnyHttp, conf::take(1),

@@ -14,6 +14,7 @@
 #include "proto/http/module.h"
 #include "proto/http/reply.h"
 #include "proto/http/request.h"
+#include "proto/http/request_body.h"
 #include "script/template.h"
 
 namespace sluice::http {
@@ -30,6 +31,11 @@ class Wire {
     virtual void reply_ready(Exchange& exchange) = 0;
     /// A body that answered Later has something again. Only posts.
     virtual void wake(Exchange& exchange) = 0;
+
+    /// The request's body is wanted: read it into exchange.body, then call exchange.body_ended().
+    /// Only notes or posts. A wire without request bodies never gets the call.
+    virtual void want_body(Exchange&) {}
+
     virtual const net::Address& peer() const = 0;
     virtual const net::Address& local() const = 0;
     /// Number of this connection in this worker ($connection) and of the request on it.
@@ -73,6 +79,7 @@ class Exchange {
     Arena& arena;
     Request request;
     Reply reply;
+    RequestBody body;  ///< what read_body() has got
     Timings timings;
     conf::GenerationRef generation;  ///< the configuration this exchange began on; kept to its end
     const Port* port = nullptr;
@@ -83,6 +90,8 @@ class Exchange {
     bool is_error_page = false;      ///< error_page is being served: no second one unless recursive
     std::uint16_t error_status = 0;  ///< status kept while an error page is served
     PhaseCursor cursor;
+    RuleFn body_then = nullptr;  ///< who waits for the body
+    const void* body_settings = nullptr;
     mutable std::string_view request_id;  ///< $request_id, made when first asked for
     Holding* holdings = nullptr;          ///< given back by end(), the latest first
 
@@ -104,6 +113,20 @@ class Exchange {
         holding.next = holdings;
         holdings = &holding;
     }
+    /// Asks for the request's body and calls `then(exchange, settings)` when all of it is in
+    /// `body`: at once where nothing has to be read (no body, or one that an earlier rule asked
+    /// for), else later. Gives what the caller's rule must answer. `then` is a rule like any other:
+    /// it may decline, decide, redirect or wait, but not where the location's reply is decided
+    /// already. Fails: a body that is too large (413), malformed (400), too slow (408) or cannot be
+    /// kept (500) is answered here; `then` is not called.
+    [[nodiscard]] Verdict read_body(RuleFn then, const void* settings);
+    /// For the wire: the body is whole (status 0), or the request must be answered with `status`.
+    /// Goes on with the phases; true: the reply is decided, false: something is waited for.
+    [[nodiscard]] bool body_ended(int status);
+    /// For the wire: bytes of the body. 0, or the status that body_ended() is to be given.
+    [[nodiscard]] int keep_body(std::string_view bytes);
+    /// For the wire: says in the log why the body cannot be kept. Gives 500.
+    int note_body_trouble(const Error& error) const;
     /// Drops the reply made so far, releasing its body and pin.
     void discard_reply();
 

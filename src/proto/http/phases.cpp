@@ -84,6 +84,7 @@ Verdict choose_location(Exchange& exchange) {
         return exchange.finish(404);
     }
     if (!exchange.request.is_internal && is_too_large(exchange)) {
+        exchange.body.fail_reading();
         return exchange.finish(413);
     }
     return Verdict::Declined;
@@ -175,6 +176,57 @@ bool run_phases(Exchange& exchange) {
     }
     complete_head(exchange);
     return true;
+}
+
+Verdict Exchange::read_body(RuleFn then, const void* settings) {
+    const bool has_body = request.is_chunked || request.content_length > 0;
+    if (body.state() == RequestBody::State::Unasked && has_body) {
+        std::optional<std::uint64_t> expected;
+        if (!request.is_chunked) {
+            expected = static_cast<std::uint64_t>(request.content_length);
+        }
+        if (const Result<> begun = body.begin(body_plan(*location->core), expected); !begun) {
+            body.fail_reading();
+            return finish(note_body_trouble(begun.error()));
+        }
+        body_then = then;
+        body_settings = settings;
+        wire.want_body(*this);
+        return Verdict::Waiting;
+    }
+    return then(*this, settings);
+}
+
+bool Exchange::body_ended(int status) {
+    if (status == 0) {
+        if (const Result<> kept = body.complete(); !kept) {
+            status = note_body_trouble(kept.error());
+        }
+    }
+    if (status != 0) {
+        body.fail_reading();
+    }
+    const Verdict verdict = status != 0 ? finish(status) : body_then(*this, body_settings);
+    if (verdict == Verdict::Waiting) {
+        return false;
+    }
+    if (verdict == Verdict::Decided) {
+        cursor.phase = Phase::Head;
+    }
+    return run_phases(*this);
+}
+
+int Exchange::keep_body(std::string_view bytes) {
+    const Result<> kept = body.append(bytes);
+    return kept ? 0 : note_body_trouble(kept.error());
+}
+
+int Exchange::note_body_trouble(const Error& error) const {
+    const auto now = std::chrono::duration_cast<Millis>(timings.now);
+    const bool is_loud = server->trouble.ask(now).has_value();
+    log::write(is_loud ? log::Level::Crit : log::Level::Info, "a request body cannot be kept: {}",
+               log::Failure{error, location->core->client_body_temp_path->directory});
+    return 500;
 }
 
 Verdict Exchange::finish(int status) {
@@ -276,6 +328,7 @@ void Exchange::end() {
         holdings = last.next;
         last.release(last);
     }
+    body.reset();
     request = Request{};
     timings = Timings{};
     generation = {};

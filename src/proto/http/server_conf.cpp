@@ -189,6 +189,9 @@ void set_computed_defaults(conf::Build& build, CoreConf& core) {
         core.file_base.value.path = root ? *root : script::Template{};
         core.file_base.is_set = true;
     }
+    if (build.is_compat() && !core.client_body_temp_path.is_set) {
+        build.declare_directory(build.absolute_path("client_body_temp"), {});
+    }
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ ChunkDecoder::Step ChunkDecoder::take_data(std::string_view bytes, std::size_t a
 
 bool ChunkDecoder::is_too_wordy() const {
     // The second term cannot overflow before the first is reached many times over.
-    return framing_ > kFramingAllowance && (framing_ - kFramingAllowance) / kFramingPerByte > content_;
+    return framing_ > kFramingAllowance &&
+           (framing_ - kFramingAllowance) / kFramingPerByte > content_;
 }
 
 ChunkDecoder::State ChunkDecoder::next(char c) {
@@ -173,9 +174,7 @@ ChunkDecoder::State ChunkDecoder::next_in_extension(char c) const {
 ChunkDecoder::State ChunkDecoder::next_in_trailer(char c) const {
     switch (state_) {
         case State::TrailerStart:
-            return c == '\r'          ? State::FinalLf
-                   : is_token_byte(c) ? State::TrailerName
-                                      : State::Bad;
+            return c == '\r' ? State::FinalLf : is_token_byte(c) ? State::TrailerName : State::Bad;
         case State::TrailerName:
             return c == ':'           ? State::TrailerValue
                    : is_token_byte(c) ? State::TrailerName

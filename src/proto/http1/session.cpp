@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/bug.h"
 #include "proto/http/router.h"
@@ -22,14 +23,16 @@ constexpr std::uint16_t bit(State state) {
 }
 
 // kAllowed[from]: the states that may follow. Any state may end in destruction.
-constexpr std::array<std::uint16_t, 8> kAllowed = [] {
-    std::array<std::uint16_t, 8> table{};
+constexpr std::array<std::uint16_t, 9> kAllowed = [] {
+    std::array<std::uint16_t, 9> table{};
     const auto allow = [&table](State from, std::uint16_t to) {
         table[static_cast<std::size_t>(from)] = to;
     };
     allow(State::Idle, bit(State::Head));
-    allow(State::Head, bit(State::Idle) | bit(State::Deciding) | bit(State::Body));
-    allow(State::Deciding, bit(State::Body));
+    allow(State::Head,
+          bit(State::Idle) | bit(State::Deciding) | bit(State::Collecting) | bit(State::Body));
+    allow(State::Deciding, bit(State::Collecting) | bit(State::Body));
+    allow(State::Collecting, bit(State::Deciding) | bit(State::Body));
     allow(State::Body, bit(State::Replying) | bit(State::Deciding));
     allow(State::Replying,
           bit(State::Sending) | bit(State::Idle) | bit(State::Head) | bit(State::Closing));
@@ -65,8 +68,10 @@ void Session::on_event_of(net::Connection& connection) {
 void Session::on_deadline_of(net::Connection& connection) {
     Session& session = static_cast<Session&>(connection);
     const Talk* const talk = session.talk_;
-    if (talk != nullptr && talk->is_running && session.state_ == State::Body) {
-        session.talk_->exchange.reply.status = 408;  // for the log; nobody is told
+    if (talk != nullptr && talk->chain.empty() &&
+        (session.state_ == State::Body || session.state_ == State::Collecting)) {
+        session.time_out_body();
+        return;
     }
     if (talk != nullptr && talk->resets_on_timeout) {
         session.reset();
@@ -119,6 +124,8 @@ Step Session::step() {
             return step_head();
         case State::Deciding:
             return step_deciding();
+        case State::Collecting:
+            return step_collecting();
         case State::Body:
             return step_body();
         case State::Replying:
@@ -243,12 +250,19 @@ Step Session::begin_exchange(const HeadLimits& limits) {
         exchange.captures.groups = kept;
     }
     talk.body.begin(exchange.request);
-    if (!http::run_phases(exchange)) {
-        go(State::Deciding);
-        return Step::Wait;
+    talk.body_started = loop().now();
+    return leave_phases(http::run_phases(exchange));
+}
+
+// The phases have come to a reply, or something waits.
+Step Session::leave_phases(bool is_decided) {
+    const State next = is_decided          ? State::Body
+                       : talk_->wants_body ? State::Collecting
+                                           : State::Deciding;
+    if (next != state_) {
+        go(next);
     }
-    go(State::Body);
-    return Step::Again;
+    return next == State::Deciding ? Step::Wait : Step::Again;
 }
 
 // A head that cannot be served: answered, and the connection ends, because where the next request
@@ -274,6 +288,7 @@ Step Session::refuse(HeadFault fault) {
 Step Session::answer(int status) {
     http::Exchange& exchange = talk_->exchange;
     exchange.discard_reply();
+    exchange.body.fail_reading();
     exchange.reply.closes = true;
     if (exchange.location == nullptr) {
         exchange.location = exchange.server->root;
@@ -282,23 +297,15 @@ Step Session::answer(int status) {
         exchange.cursor.phase = http::Phase::Head;
     }
     exchange.reply.closes = true;
-    if (!http::run_phases(exchange)) {
-        go(State::Deciding);
-        return Step::Wait;
-    }
-    if (state_ == State::Head) {
-        go(State::Body);
-    }
-    return Step::Again;
+    return leave_phases(http::run_phases(exchange));
 }
 
 Step Session::step_deciding() {
-    if (!talk_->is_decided) {
+    if (!talk_->is_decided && !talk_->wants_body) {
         return Step::Wait;
     }
-    talk_->is_decided = false;  // an error page for the body may wait again
-    go(State::Body);
-    return Step::Again;
+    const bool is_decided = std::exchange(talk_->is_decided, false);  // an error page may wait again
+    return leave_phases(is_decided);
 }
 
 // Nothing more can be done in this turn: what is queued leaves, the next event is prepared.
@@ -314,8 +321,8 @@ void Session::settle() {
         return;
     }
     set_deadlines();
-    const bool takes_input =
-        state_ == State::Idle || state_ == State::Head || state_ == State::Body;
+    const bool takes_input = state_ == State::Idle || state_ == State::Head ||
+                             state_ == State::Collecting || state_ == State::Body;
     const bool is_blocked = talk_ != nullptr && !talk_->chain.empty();
     if (takes_input && !is_blocked && is_readable()) {
         yield();
@@ -350,8 +357,9 @@ void Session::set_deadlines() {
         case State::Head:
             set_deadline(talk_->head_started + *port_core().client_header_timeout);
             break;
+        case State::Collecting:
         case State::Body:
-            set_deadline_in(*talk_->exchange.location->core->client_body_timeout);
+            set_deadline(body_deadline());
             break;
         case State::Replying:
         case State::Sending:

@@ -11,6 +11,7 @@
 #include "conf/generation.h"
 #include "net/connection.h"
 #include "proto/http/site.h"
+#include "proto/http1/body_reader.h"
 #include "proto/http1/head_scan.h"
 
 namespace sluice::http1 {
@@ -20,14 +21,15 @@ class Talk;
 struct Framing;
 
 enum class State : std::uint8_t {
-    Idle,       ///< nothing received since the last reply
-    Head,       ///< part of a head is there
-    Deciding,   ///< a rule waits; the reply is not decided
-    Body,       ///< the reply is decided; the request's body is read and dropped
-    Replying,   ///< the reply's head is next
-    Sending,    ///< head handed over, body being pulled
-    Closing,    ///< what is queued leaves, then the connection closes
-    Lingering,  ///< FIN sent; what the client still sends is dropped
+    Idle,        ///< nothing received since the last reply
+    Head,        ///< part of a head is there
+    Deciding,    ///< a rule waits; the reply is not decided
+    Collecting,  ///< a handler waits for the request's body, which is being read
+    Body,        ///< the reply is decided; the request's body is read and dropped
+    Replying,    ///< the reply's head is next
+    Sending,     ///< head handed over, body being pulled
+    Closing,     ///< what is queued leaves, then the connection closes
+    Lingering,   ///< FIN sent; what the client still sends is dropped
 };
 
 /// What a state function wants next.
@@ -70,6 +72,7 @@ class Session final : public net::Connection, public SessionLink {
     Step step_idle();
     Step step_head();
     Step step_deciding();
+    Step step_collecting();
     Step step_body();
     Step step_replying();
     Step step_sending();
@@ -82,8 +85,18 @@ class Session final : public net::Connection, public SessionLink {
     Step begin_exchange(const HeadLimits& limits);
     Step refuse(HeadFault fault);
     Step answer(int status);
-    Step judge_body(bool is_malformed);
+    Step leave_phases(bool is_decided);
+    [[nodiscard]] bool awaits_continue() const;
+    Step take_body(std::string_view bytes);
+    Step judge_body(const BodyReader::Step& step);
+    Step end_body(int status);
+    void use_input(std::size_t count);
     Step receive_body();
+    Step keep_received(std::string_view bytes);
+    Step take_received(std::string_view bytes);
+    Step lose_body();
+    void time_out_body();
+    [[nodiscard]] Millis body_deadline() const;
     void send_continue();
     [[nodiscard]] Framing decide_framing();
     [[nodiscard]] bool may_keep_alive(const http::CoreConf& core) const;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Session: the request's body, the reply, the end of the connection.
+// Session: the reply, the end of the connection.
 // Runs in: worker.
 #include <algorithm>
 #include <charconv>
 
-#include "base/ascii.h"
 #include "proto/http1/protocol.h"
 #include "proto/http1/session.h"
 #include "proto/http1/talk.h"
@@ -17,11 +16,9 @@ namespace {
 constexpr std::size_t kCopiedBody = 8 * 1024;  // copied behind its head; larger ones are referenced
 constexpr std::size_t kCopiedPiece = 1024;     // of a body's memory: joins what the outbox holds
 constexpr std::size_t kCopiedRange = 16 * 1024;  // of a file: read behind its head, sent in one call
-constexpr std::uint32_t kReadsPerTurn = 16;    // of 64 KiB, for bodies that are dropped
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
 constexpr std::size_t kPullSize = std::size_t{1} << 30;
-constexpr std::size_t kChunkedRead = 16 * 1024;  // what may be read past a chunked body's end
 
 bool has_no_content(int status) {
     return status < 200 || status == 204 || status == 304;
@@ -52,88 +49,6 @@ bool join_outbox(Outbox& outbox, const net::Piece& piece) {
 }
 
 }  // namespace
-
-// The reply is decided; what the client sends as a body is read and dropped, so that the next
-// request is found behind it.
-Step Session::step_body() {
-    Talk& talk = *talk_;
-    const bool is_refused = talk.exchange.reply.closes;
-    if (talk.body.is_done() || is_refused) {
-        talk.has_unread = talk.has_unread || !talk.body.is_done();
-        go(State::Replying);
-        return Step::Again;
-    }
-    if (talk.next == talk.filled) {
-        return receive_body();
-    }
-    const BodyReader::Step step =
-        talk.body.feed({talk.page.get() + talk.next, talk.filled - talk.next});
-    talk.next += step.used;
-    talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
-    return judge_body(step.outcome == BodyReader::Outcome::Malformed);
-}
-
-Step Session::judge_body(bool is_malformed) {
-    if (is_malformed) {
-        talk_->has_unread = true;
-        return answer(400);
-    }
-    const std::uint64_t limit = talk_->exchange.location->core->client_max_body_size->count;
-    if (limit != 0 && talk_->body.content() > limit) {
-        talk_->has_unread = true;
-        return answer(413);
-    }
-    return Step::Again;
-}
-
-// The page holds the head that the exchange views, so a body is read elsewhere.
-Step Session::receive_body() {
-    Talk& talk = *talk_;
-    send_continue();
-    if (!is_readable() || talk.reads >= kReadsPerTurn) {
-        return Step::Wait;
-    }
-    ++talk.reads;
-    std::span<char> into = protocol_.scratch();
-    into = talk.body.is_chunked() ? into.first(kChunkedRead)
-                                  : into.first(static_cast<std::size_t>(std::min<std::uint64_t>(
-                                        into.size(), talk.body.remaining())));
-    const auto received = recv(into);
-    if (!received || received->is_end) {
-        // Replies to the requests before this one may still wait in the outbox.
-        return flush() == Step::Gone ? Step::Gone : destroy();
-    }
-    if (received->is_blocked) {
-        return Step::Wait;
-    }
-    std::string_view rest(into.data(), received->size);
-    BodyReader::Step step;
-    do {
-        step = talk.body.feed(rest);
-        talk.exchange.timings.request_length += static_cast<std::int64_t>(step.used);
-        rest.remove_prefix(step.used);
-    } while (step.outcome == BodyReader::Outcome::More && !rest.empty());
-    if (step.outcome == BodyReader::Outcome::Done && !rest.empty()) {
-        talk.leftover_size = rest.size();
-        talk.leftover = std::make_unique_for_overwrite<char[]>(rest.size());
-        std::copy_n(rest.data(), rest.size(), talk.leftover.get());
-    }
-    return judge_body(step.outcome == BodyReader::Outcome::Malformed);
-}
-
-// RFC 9110 §10.1.1: only for a client that waits for it.
-void Session::send_continue() {
-    const http::Request& request = talk_->exchange.request;
-    if (talk_->has_continued || request.version != http::Version::Http11 ||
-        !equals_ignoring_case(request.get(http::Field::Expect), "100-continue")) {
-        return;
-    }
-    talk_->has_continued = true;
-    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (protocol_.outbox().room() >= kContinue.size()) {
-        protocol_.outbox().append(kContinue);
-    }
-}
 
 Step Session::step_replying() {
     Talk& talk = *talk_;
@@ -324,7 +239,8 @@ Step Session::finish_exchange() {
     talk.exchange.end();
     talk.arena.reset();
     talk.scan = HeadScan();
-    talk.is_running = talk.is_decided = talk.waits_for_body = talk.is_body_complete = false;
+    talk.is_running = talk.is_decided = talk.wants_body = talk.waits_for_body =
+        talk.is_body_complete = false;
     talk.has_continued = false;
     talk.committed = talk.head_size = 0;
     talk.begin = talk.next;

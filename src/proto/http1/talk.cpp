@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ascii.h"
 #include "proto/http1/session.h"
 #include "sys/socket.h"
 
@@ -21,6 +22,20 @@ void Talk::reply_ready(http::Exchange&) {
 void Talk::wake(http::Exchange&) {
     waits_for_body = false;
     session->yield();
+}
+
+void Talk::want_body(http::Exchange&) {
+    wants_body = true;
+    if (session->state() == State::Deciding) {
+        session->yield();
+    }
+}
+
+bool Talk::expects_continue() const {
+    const http::Request& request = exchange.request;
+    const std::string_view expect = request.get(http::Field::Expect);
+    return expect.data() != nullptr && request.version == http::Version::Http11 &&
+           equals_ignoring_case(expect, "100-continue");
 }
 
 const net::Address& Talk::peer() const {
@@ -72,7 +87,7 @@ void Talk::detach() {
     chain.clear();
     saved.reset();
     handled = 0;
-    is_running = is_decided = waits_for_body = is_body_complete = is_chunked = false;
+    is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
     has_continued = closes = has_unread = false;
 }
 

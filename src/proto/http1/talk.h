@@ -34,6 +34,7 @@ class Talk final : public http::Wire {
 
     void reply_ready(http::Exchange& exchange) override;
     void wake(http::Exchange& exchange) override;
+    void want_body(http::Exchange& exchange) override;
     const net::Address& peer() const override;
     const net::Address& local() const override;
     std::uint64_t connection_number() const override;
@@ -45,6 +46,14 @@ class Talk final : public http::Wire {
     void detach();
 
     [[nodiscard]] std::string_view input() const { return {page.get() + begin, filled - begin}; }
+
+    /// Input behind what the running request has used so far.
+    [[nodiscard]] std::string_view behind_head() const {
+        return {page.get() + next, filled - next};
+    }
+
+    /// The client waits for 100 before it sends its body.
+    [[nodiscard]] bool expects_continue() const;
 
     [[nodiscard]] std::size_t room() const { return capacity - filled; }
 
@@ -72,6 +81,7 @@ class Talk final : public http::Wire {
     std::unique_ptr<char[]> saved;  ///< owns memory pieces of `chain` that came from the outbox
 
     Millis head_started{};
+    Millis body_started{};
     std::size_t committed = 0;  ///< bytes of this reply handed to outbox or chain
     std::size_t head_size = 0;
     std::uint32_t handled = 0;          ///< requests since the talk was attached
@@ -84,6 +94,7 @@ class Talk final : public http::Wire {
     bool resets_on_timeout = false;
     bool is_running = false;        ///< an exchange is between begin and end
     bool is_decided = false;        ///< reply_ready() was called
+    bool wants_body = false;        ///< want_body() was called
     bool waits_for_body = false;    ///< the body answered Later
     bool is_body_complete = false;  ///< nothing more will be pulled
     bool is_chunked = false;

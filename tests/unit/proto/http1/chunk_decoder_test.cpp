@@ -61,8 +61,8 @@ TEST(ChunkDecoder, TakesLegalExtensions) {
          {";a", ";a=b", ";a=b;c=\"d\"", " ; a = b ;\tc", ";a=\"\"", ";a=\"x;\\\"y\\\\\r\n\"",
           ";a=\"\t\x80\xff\"", ";!#$%&'*+-.^_`|~=1"}) {
         const bool has_line_end = ext.find('\r') != ext.npos;
-        const std::string body = "5" + std::string(ext) + "\r\nhello\r\n0" + std::string(ext) +
-                                 "\r\n\r\n";
+        const std::string body =
+            "5" + std::string(ext) + "\r\nhello\r\n0" + std::string(ext) + "\r\n\r\n";
         if (has_line_end) {
             EXPECT_EQ(decode_everyhow(body).outcome, Outcome::Malformed) << ext;
             continue;
@@ -81,11 +81,27 @@ TEST(ChunkDecoder, RefusesBadExtensions) {
 }
 
 TEST(ChunkDecoder, RefusesBadSizesAndLineEnds) {
-    for (const std::string_view bad :
-         {"x\r\n", "-1\r\n", "+1\r\na\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "\r\n", ";a\r\n",
-          "5\nhello\r\n", "5\rhello", "5\r\nhello\n0\r\n\r\n", "5\r\nhelloX\r\n", "5\r\nhell\r\n0",
-          "8000000000000000\r\n", "ffffffffffffffff\r\n", "10000000000000000\r\n", "0\r\n\rX",
-          "0\r\n\n", "0\n\r\n", "5_0\r\n", "g\r\n", "5\r\nhello5\r\n"}) {
+    for (const std::string_view bad : {"x\r\n",
+                                       "-1\r\n",
+                                       "+1\r\na\r\n",
+                                       "0x5\r\nhello\r\n",
+                                       " 5\r\nhello\r\n",
+                                       "\r\n",
+                                       ";a\r\n",
+                                       "5\nhello\r\n",
+                                       "5\rhello",
+                                       "5\r\nhello\n0\r\n\r\n",
+                                       "5\r\nhelloX\r\n",
+                                       "5\r\nhell\r\n0",
+                                       "8000000000000000\r\n",
+                                       "ffffffffffffffff\r\n",
+                                       "10000000000000000\r\n",
+                                       "0\r\n\rX",
+                                       "0\r\n\n",
+                                       "0\n\r\n",
+                                       "5_0\r\n",
+                                       "g\r\n",
+                                       "5\r\nhello5\r\n"}) {
         EXPECT_EQ(decode_everyhow(bad).outcome, Outcome::Malformed) << bad;
     }
 }

@@ -51,6 +51,11 @@ http::Exchange* waiting = nullptr;
 int logged = 0;
 std::int64_t logged_bytes = 0;
 
+http::Verdict give_body(http::Exchange& exchange, const void*) {
+    exchange.reply.memory_body = exchange.body.memory();
+    return exchange.finish(200);
+}
+
 http::Verdict act(http::Exchange& exchange, const void*) {
     const std::string_view uri = exchange.request.uri;
     if (uri == "/hello") {
@@ -71,6 +76,9 @@ http::Verdict act(http::Exchange& exchange, const void*) {
         exchange.reply.status = http::kNoAnswer;
         exchange.reply.closes = true;
         return http::Verdict::Decided;
+    }
+    if (uri == "/body") {
+        return exchange.read_body(&give_body, nullptr);
     }
     if (uri == "/wait") {
         if (waiting != nullptr) {
@@ -249,13 +257,50 @@ TEST_F(SessionTest, AReplyWaitsForTheBody) {
     EXPECT_TRUE(exchange("cd").ends_with("hello"));
 }
 
-TEST_F(SessionTest, ContinueIsSentToWhoWaitsForIt) {
+TEST_F(SessionTest, ContinueIsSentToWhoWaitsForItWhereTheBodyIsWanted) {
     const std::string head =
-        "POST /hello HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+        "POST /body HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
 
     EXPECT_EQ(exchange(head), "HTTP/1.1 100 Continue\r\n\r\n");
-    EXPECT_TRUE(exchange("ab").starts_with("HTTP/1.1 200"));
+    EXPECT_TRUE(exchange("ab").ends_with("\r\n\r\nab"));
     EXPECT_TRUE(exchange(head + "ab").starts_with("HTTP/1.1 200")) << "the body is there already";
+}
+
+TEST_F(SessionTest, NobodyIsInvitedToSendABodyThatIsNotWanted) {
+    const std::string reply = exchange(
+        "POST /hello HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 200")) << reply;
+    EXPECT_NE(reply.find("Connection: close"), reply.npos);
+}
+
+TEST_F(SessionTest, ABodyIsCollectedAcrossAWait) {
+    const std::string reply =
+        exchange("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    EXPECT_EQ(reply, "");
+
+    EXPECT_TRUE(exchange("llo" + std::string(kHello)).ends_with("hello"));
+    EXPECT_EQ(logged, 2);
+}
+
+TEST_F(SessionTest, ARuleThatWaitedMayAskForTheBody) {
+    send("POST /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    turn();
+    ASSERT_NE(waiting, nullptr);
+    EXPECT_EQ(waiting->read_body(&give_body, nullptr), http::Verdict::Waiting);
+    EXPECT_EQ(receive_once(), "");
+
+    EXPECT_TRUE(exchange("llo").ends_with("\r\n\r\nhello"));
+}
+
+TEST_F(SessionTest, AClientThatLeavesInItsBodyIsNoTrouble) {
+    send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    turn();
+    client.reset();
+    turn();
+
+    EXPECT_EQ(http.connections(), 0U);
+    EXPECT_EQ(logged, 1);
 }
 
 TEST_F(SessionTest, BadChunksAreAnswered400) {
@@ -294,9 +339,8 @@ TEST_F(SessionTest, NoAnswerClosesBehindTheRepliesBeforeIt) {
     EXPECT_EQ(http.connections(), 0U);
 
     client = connect();
-    const std::string replies =
-        exchange(std::string(kHello) +
-                 "POST /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+    const std::string replies = exchange(
+        std::string(kHello) + "POST /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
     EXPECT_EQ(count_of(replies, "HTTP/1.1"), 1);
     EXPECT_TRUE(replies.ends_with("hello<end>")) << replies;
 }
@@ -397,6 +441,8 @@ TEST_F(SessionTest, TimesOutInEveryState) {
     send("POST /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab");
     turn();
     pass(Millis(61'000));
+    EXPECT_TRUE(receive_once().starts_with("HTTP/1.1 408")) << "half a body";
+    pass(Millis(31'000));
     EXPECT_EQ(http.connections(), 0U) << "half a body";
 }
 
