@@ -16,6 +16,7 @@ http {{
         location / {{ return 200 "front"; }}
         location = /marker {{ return 200 "MARKER"; }}
         location /silent {{ return 444; }}
+        location /body {{ client_body_read on; return 200 $request_body; }}
     }}
     server {{
         listen %%PORT2%%;
@@ -283,10 +284,16 @@ class Smuggling(SluiceTest):
 
     def test_expect_is_answered_before_the_body(self):
         with self.server.connect() as connection:
-            connection.send(POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            connection.send(b"POST /body HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
             self.assertEqual(connection.read_head().status, 100)
             connection.send(b"hello")
-            self.assertEqual(connection.read_reply().status, 200)
+            self.assertEqual(connection.read_reply().text, "hello")
+        with self.server.connect() as connection:  # not wanted: what follows may be body or request
+            connection.send(POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            reply = connection.read_reply()
+            self.assertEqual((reply.status, reply.keeps_alive()), (200, False))
+            connection.send(MARKER)
+            self.assertNotIn(b"MARKER", read_all(connection))
 
     def test_http_09_gets_the_body_alone(self):
         with self.server.connect() as connection:
