@@ -150,6 +150,20 @@ std::uint16_t Address::port() const {
     return 0;
 }
 
+IpBytes Address::ip() const {
+    IpBytes out;
+    if (family() == AF_INET) {
+        const auto v4 = read_as<sockaddr_in>(storage_);
+        out.size = sizeof v4.sin_addr;
+        std::memcpy(out.bytes.data(), &v4.sin_addr, out.size);
+    } else if (family() == AF_INET6) {
+        const auto v6 = read_as<sockaddr_in6>(storage_);
+        out.size = sizeof v6.sin6_addr;
+        std::memcpy(out.bytes.data(), &v6.sin6_addr, out.size);
+    }
+    return out;
+}
+
 std::string_view Address::path() const {
     if (!is_unix() || size_ <= kPathOffset) {
         return {};
@@ -169,15 +183,12 @@ bool operator==(const Address& a, const Address& b) {
 }
 
 PeerAddress::PeerAddress(const Address& address)
-    : port_(address.port()), family_(static_cast<std::uint8_t>(address.family())) {
-    if (address.family() == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, address.raw(), sizeof v4);
-        std::memcpy(bytes_.data(), &v4.sin_addr, sizeof v4.sin_addr);
-    } else if (address.family() == AF_INET6) {
+    : bytes_(address.ip().bytes),
+      port_(address.port()),
+      family_(static_cast<std::uint8_t>(address.family())) {
+    if (address.family() == AF_INET6) {
         sockaddr_in6 v6{};
         std::memcpy(&v6, address.raw(), sizeof v6);
-        std::memcpy(bytes_.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
         scope_ = v6.sin6_scope_id;
     }
 }

@@ -13,6 +13,12 @@
 
 namespace sluice::net {
 
+/// The bytes of an IP address in network order: 4, 16, or none for other families.
+struct IpBytes {
+    std::array<unsigned char, 16> bytes{};
+    std::size_t size = 0;
+};
+
 /// A socket address; by default none at all (family AF_UNSPEC).
 class Address {
   public:
@@ -34,6 +40,7 @@ class Address {
 
     /// In host byte order; 0 where the family has no ports.
     [[nodiscard]] std::uint16_t port() const;
+    [[nodiscard]] IpBytes ip() const;
     /// The path of a Unix socket; empty for an unnamed one and for other families.
     [[nodiscard]] std::string_view path() const;
 

@@ -19,8 +19,9 @@ namespace {
 
 constexpr const http::Module* kHttpModules[] = {
     &modules::kFiles,
+    &modules::kRewrite,
     &modules::kReadBody,  // before whatever may use the body
-    &modules::kReturn,
+    &modules::kAccess,
     &modules::kTryFiles,
     &modules::kIndex,
     &modules::kAutoindex,

@@ -84,17 +84,21 @@ std::expected<Regex, std::string> Regex::compile(std::string_view pattern, bool 
     if (compiled.code == nullptr) {
         return std::unexpected(explain(code, offset, pattern));
     }
-    compiled.data.reset(pcre2_match_data_create(kMaxGroups, nullptr));
+    std::uint32_t groups = 0;
+    pcre2_pattern_info(compiled.code.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
+    out.group_count_ = groups;
+    out.named_groups_ = read_names(compiled.code.get());
+    for (const NamedGroup& group : out.named_groups_) {
+        out.kept_groups_ = std::max(out.kept_groups_, group.number + 1);
+    }
+    compiled.data.reset(
+        pcre2_match_data_create(static_cast<std::uint32_t>(out.kept_groups_), nullptr));
     compiled.context.reset(pcre2_match_context_create(nullptr));
     if (compiled.data == nullptr || compiled.context == nullptr) {
         return std::unexpected(fmt::format("no memory to compile \"{}\"", pattern));
     }
     pcre2_set_match_limit(compiled.context.get(), kMatchLimit);
     pcre2_set_heap_limit(compiled.context.get(), kHeapLimitKib);
-    std::uint32_t groups = 0;
-    pcre2_pattern_info(compiled.code.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
-    out.group_count_ = groups;
-    out.named_groups_ = read_names(compiled.code.get());
     out.pattern_ = pattern;
     out.is_caseless_ = is_caseless;
     // The first match takes PCRE2's backtracking frames; they stay with the match data.
@@ -108,15 +112,22 @@ bool Regex::match(std::string_view subject, std::span<std::string_view> groups) 
     if (count < 0) {
         return false;
     }
-    // count 0: more groups took part than kMaxGroups; those that are kept are valid.
-    const std::size_t kept = count == 0 ? kMaxGroups : static_cast<std::size_t>(count);
-    const PCRE2_SIZE* const ends = pcre2_get_ovector_pointer(compiled_->data.get());
+    // PCRE2 marks groups past the last that took part as unset, so all that are kept are valid.
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        const bool took_part = i < kept && ends[2 * i] != PCRE2_UNSET && ends[2 * i] <= ends[2 * i + 1];
-        groups[i] = took_part ? subject.substr(ends[2 * i], ends[2 * i + 1] - ends[2 * i])
-                              : std::string_view{};
+        groups[i] = last_group(subject, i);
     }
     return true;
+}
+
+std::string_view Regex::last_group(std::string_view subject, std::size_t number) const {
+    if (number >= kept_groups_ || number > group_count_) {  // PCRE2 never writes those
+        return {};
+    }
+    const PCRE2_SIZE* const ends = pcre2_get_ovector_pointer(compiled_->data.get());
+    const PCRE2_SIZE from = ends[2 * number];
+    const PCRE2_SIZE to = ends[2 * number + 1];
+    const bool took_part = from != PCRE2_UNSET && from <= to && to <= subject.size();
+    return took_part ? subject.substr(from, to - from) : std::string_view{};
 }
 
 }  // namespace sluice::script

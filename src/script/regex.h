@@ -18,7 +18,7 @@ namespace sluice::script {
 /// A compiled pattern. Owner: whoever compiled it (a generation); move-only.
 class Regex {
   public:
-    /// `$0` and `$1`…`$9`: more groups may exist in the pattern, but nothing can name them.
+    /// `$0` and `$1`…`$9`: more groups may exist in the pattern, but only a name can mean them.
     static constexpr std::size_t kMaxGroups = 10;
 
     struct NamedGroup {
@@ -42,6 +42,10 @@ class Regex {
     [[nodiscard]] bool match(std::string_view subject, std::span<std::string_view> groups) const;
     [[nodiscard]] bool match(std::string_view subject) const { return match(subject, {}); }
 
+    /// A group of the last match, which must have succeeded and been against `subject`; empty where
+    /// it took no part.
+    [[nodiscard]] std::string_view last_group(std::string_view subject, std::size_t number) const;
+
     /// Groups of the pattern without the whole match.
     [[nodiscard]] std::size_t group_count() const { return group_count_; }
     [[nodiscard]] std::span<const NamedGroup> named_groups() const { return named_groups_; }
@@ -58,6 +62,7 @@ class Regex {
     std::vector<NamedGroup> named_groups_;
     std::string pattern_;
     std::size_t group_count_ = 0;
+    std::size_t kept_groups_ = kMaxGroups;  ///< groups that the last match remembers
     bool is_caseless_ = false;
 };
 

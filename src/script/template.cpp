@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "script/declared.h"
 
 namespace sluice::script {
 
@@ -53,7 +54,13 @@ std::expected<Part, std::string> part_of(std::string_view name, const VariableTa
     }
     const VariableTable::Found found = variables.find(name);
     if (found.row == nullptr) {
-        return std::unexpected(fmt::format("unknown \"{}\" variable", name));
+        // What declares it may stand further down; who reads the block asks for leftovers at its end.
+        const VariableRow* const wanted =
+            variables.declared() == nullptr ? nullptr : variables.declared()->want(name);
+        if (wanted == nullptr) {
+            return std::unexpected(fmt::format("unknown \"{}\" variable", name));
+        }
+        return Part{.text = {}, .row = wanted, .capture = 0};
     }
     return Part{.text = found.suffix, .row = found.row, .capture = 0};
 }
@@ -100,7 +107,7 @@ std::expected<Template, std::string> Template::compile(std::string_view text,
 
 std::string_view Template::render(const void* subject,
                                   Arena& arena,
-                                  const Captures& captures) const {
+                                  Captures captures) const {
     if (is_constant()) {
         return constant_.data() == nullptr ? std::string_view("") : constant_;
     }
@@ -132,7 +139,7 @@ std::string_view Template::render(const void* subject,
 
 Value evaluate(const Part& part, const void* subject, Arena& arena, const Captures& captures) {
     if (part.row != nullptr) {
-        return part.row->get(subject, arena, part.text);
+        return part.row->value(subject, arena, part.text);
     }
     const auto number = static_cast<std::size_t>(part.capture);
     if (number == 0 || number >= captures.groups.size()) {

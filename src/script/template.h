@@ -25,8 +25,6 @@ struct Part {
     int capture = 0;                   ///< 1..9: `$1`…`$9`
 };
 
-/// Changes the bytes of one variable as it is written: log escaping. Appends to `out`; false when
-/// it did not fit.
 class Template {
   public:
     Template() = default;
@@ -43,11 +41,12 @@ class Template {
     /// The text as written in the configuration.
     [[nodiscard]] std::string_view source() const { return source_; }
 
-    /// The text for `subject`; constant templates cost nothing.
+    /// The text for `subject`; constant templates cost nothing. `captures` are those of the start:
+    /// a variable that runs a pattern of its own while it is read changes nothing here.
     /// Fails: data() == nullptr where the arena's cap is reached.
     [[nodiscard]] std::string_view render(const void* subject,
                                           Arena& arena,
-                                          const Captures& captures = {}) const;
+                                          Captures captures = {}) const;
 
   private:
     std::string_view source_;

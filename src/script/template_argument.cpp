@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "script/declared.h"
+
 namespace sluice::script {
 
 bool compile_argument(conf::Build& build,
@@ -14,6 +16,9 @@ bool compile_argument(conf::Build& build,
     auto compiled = Template::compile(argument.text, variables, build.arena());
     if (!compiled) {
         return build.error(argument, std::move(compiled.error()));
+    }
+    if (variables.declared() != nullptr) {
+        variables.declared()->place_wanted(argument);
     }
     out = *compiled;
     return true;

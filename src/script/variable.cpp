@@ -4,6 +4,7 @@
 #include "script/variable.h"
 
 #include "base/ascii.h"
+#include "script/declared.h"
 
 namespace sluice::script {
 
@@ -20,6 +21,10 @@ VariableTable::Found VariableTable::find(std::string_view name) const {
                 best = {.row = &row, .suffix = name.substr(row.name.size())};
             }
         }
+    }
+    if (declared_ != nullptr) {
+        const Declared* const own = declared_->find(name);
+        return own == nullptr ? best : Found{.row = &own->row, .suffix = {}};
     }
     return best;
 }

@@ -26,32 +26,54 @@ struct Value {
 /// `$arg_foo`), else empty. Text that must be built is built in `arena`.
 using Getter = Value (*)(const void* subject, Arena& arena, std::string_view suffix);
 
+/// The same for rows that a configuration makes while it is read: `data` tells them apart.
+using BoundGetter = Value (*)(const void* subject, Arena& arena, const void* data);
+
+/// Takes what `set` assigns to a variable that is part of the subject ($args).
+/// Lives: `text` as long as the subject's arena.
+using Setter = void (*)(void* subject, std::string_view text);
+
 struct VariableRow {
     std::string_view name;      ///< without `$`; for a prefix row ends with `_`
     Getter get = nullptr;
     std::string_view sentence;  ///< for operators; the reference is made from it
     bool is_prefix = false;
     bool is_number = false;     ///< always a number: JSON logs write it bare
+    Setter set = nullptr;       ///< null: `set` may not change it
+    BoundGetter get_bound = nullptr;  ///< used instead of `get` where it is given
+    const void* data = nullptr;       ///< for get_bound
+
+    [[nodiscard]] Value value(const void* subject, Arena& arena, std::string_view suffix) const {
+        return get_bound == nullptr ? get(subject, arena, suffix)
+                                    : get_bound(subject, arena, data);
+    }
 };
+
+class DeclaredVariables;
 
 /// The rows known in one place (http or stream). Views rows; owns nothing.
 class VariableTable {
   public:
     constexpr VariableTable() = default;
-    explicit constexpr VariableTable(std::span<const std::span<const VariableRow>> lists)
-        : lists_(lists) {}
+    explicit constexpr VariableTable(std::span<const std::span<const VariableRow>> lists,
+                                     DeclaredVariables* declared = nullptr)
+        : lists_(lists), declared_(declared) {}
 
     struct Found {
         const VariableRow* row = nullptr;
         std::string_view suffix;
     };
 
-    /// The row for `name`: an exact one, else the prefix row that `name` starts with.
+    /// The row for `name`: an exact one, else one that the configuration declares, else the
+    /// longest prefix row that `name` starts with.
     [[nodiscard]] Found find(std::string_view name) const;
     [[nodiscard]] std::span<const std::span<const VariableRow>> lists() const { return lists_; }
+    /// What the configuration declares itself; null where it cannot.
+    [[nodiscard]] DeclaredVariables* declared() const { return declared_; }
 
   private:
     std::span<const std::span<const VariableRow>> lists_;
+    DeclaredVariables* declared_ = nullptr;
 };
 
 }  // namespace sluice::script

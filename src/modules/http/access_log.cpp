@@ -83,11 +83,11 @@ bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogC
     if (text.empty()) {
         return build.error(directive, "\"log_format\" has no text", "the text of a line");
     }
-    auto compiled = script::Template::compile(text, http::variables_of(build), build.arena());
-    if (!compiled) {
-        return build.error(directive, std::move(compiled.error()));
+    conf::Argument whole = directive.args[first];
+    whole.text = text;
+    if (!script::compile_argument(build, whole, http::variables_of(build), format.text)) {
+        return false;
     }
-    format.text = *compiled;
     conf.formats.push_back(format);
     return true;
 }

@@ -9,6 +9,7 @@ namespace sluice::modules {
 
 extern const http::Module kReadBody;    ///< read_body.cpp: client_body_read, $request_body
 extern const http::Module kFiles;       ///< files.cpp: open_file_cache, disable_symlinks
+extern const http::Module kRewrite;     ///< rewrite.cpp: set, rewrite, if, break, return
 extern const http::Module kTryFiles;    ///< try_files.cpp
 extern const http::Module kIndex;       ///< index.cpp
 extern const http::Module kAutoindex;   ///< autoindex.cpp

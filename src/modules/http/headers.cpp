@@ -102,11 +102,11 @@ bool set_expires(conf::Build& build, const conf::Directive& directive, HeadersCo
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<&HeadersConf::added, &set_added>(
-        "add_header", conf::kAnyHttp, conf::take_range(2, 3),
+        "add_header", conf::kAnyHttp | conf::kLocationIf, conf::take_range(2, 3),
         "A field for successful replies and redirects, or with always for every reply.")
         .repeats(),
     conf::row_fn<&HeadersConf::expires, &set_expires>(
-        "expires", conf::kAnyHttp, conf::take_range(1, 2),
+        "expires", conf::kAnyHttp | conf::kLocationIf, conf::take_range(1, 2),
         "How long caches may keep successful replies: a time, epoch, max or off.")
         .defaults("off"),
 };

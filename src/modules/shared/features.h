@@ -7,6 +7,6 @@
 
 namespace sluice::modules {
 
-extern const http::Module kReturn;  ///< return_.cpp
+extern const http::Module kAccess;  ///< access.cpp: allow, deny
 
 }  // namespace sluice::modules

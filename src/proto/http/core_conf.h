@@ -106,6 +106,7 @@ struct CoreConf {
     conf::Setting<bool> chunked_transfer_encoding{.value = true};
     conf::Setting<bool> recursive_error_pages;
     conf::Setting<bool> log_not_found{.value = true};
+    conf::Setting<bool> uninitialized_variable_warn{.value = true};
 
     /// While the configuration is read: the site being built, and the draft of this very block
     /// (its type depends on the level's context). Null afterwards for nobody to use.

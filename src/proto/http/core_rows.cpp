@@ -47,6 +47,8 @@ using conf::kLocation;
 using conf::kMain;
 using conf::kServer;
 
+constexpr conf::ContextMask kRewriting = kAnyHttp | conf::kServerIf | conf::kLocationIf;
+
 bool set_server_tokens(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
     constexpr std::size_t kLongest = 128;
     const std::string_view text = directive.args[0].text;
@@ -147,7 +149,7 @@ constexpr conf::Row kRows[] = {
         "An address, port or Unix socket on which the server answers.").repeats(),
     conf::row_fn<CoreConf, &set_server_name>("server_name", kServer, conf::take_at_least(1),
         "Host names that the server answers to: exact, *.example.com, www.*, or ~ and a pattern.").repeats(),
-    conf::row_fn<&CoreConf::file_base, &set_root>("root", kAnyHttp, conf::take(1),
+    conf::row_fn<&CoreConf::file_base, &set_root>("root", kAnyHttp | conf::kLocationIf, conf::take(1),
         "Directory that request paths are appended to."),
     conf::row_fn<&CoreConf::file_base, &set_alias>("alias", kLocation, conf::take(1),
         "Path that stands for the location's own prefix."),
@@ -155,7 +157,7 @@ constexpr conf::Row kRows[] = {
         "Media types of file name extensions.")).repeats(),
     conf::row<&CoreConf::default_type>("default_type", kAnyHttp, conf::take(1),
         "Media type of files whose extension is in no types block.").defaults("text/plain"),
-    conf::row_fn<&CoreConf::error_pages, &set_error_page>("error_page", kAnyHttp, conf::take_at_least(2),
+    conf::row_fn<&CoreConf::error_pages, &set_error_page>("error_page", kAnyHttp | conf::kLocationIf, conf::take_at_least(2),
         "What answers a status: a path, a named location or a URL, and with = under which status.").repeats(),
     not_inherited(conf::row_fn<&CoreConf::internal, &set_internal>("internal", kLocation, conf::take(0),
         "The location answers internal redirects only; clients get 404.")),
@@ -194,7 +196,7 @@ constexpr conf::Row kRows[] = {
         "Largest number of ranges that one request is given, 0: none; with more it gets the whole file."),
     conf::row<&CoreConf::send_timeout>("send_timeout", kAnyHttp, conf::take(1),
         "How long a client may pause while it reads a reply.").defaults("60s"),
-    conf::row<&CoreConf::sendfile>("sendfile", kAnyHttp, conf::flag(),
+    conf::row<&CoreConf::sendfile>("sendfile", kAnyHttp | conf::kLocationIf, conf::flag(),
         "Send files from the page cache without copying.").defaults("off").better("on"),
     conf::row<&CoreConf::sendfile_max_chunk>("sendfile_max_chunk", kAnyHttp, conf::take(1),
         "Most bytes of a file that one call sends.").defaults("2m"),
@@ -233,6 +235,8 @@ constexpr conf::Row kRows[] = {
         "Let an error page's own error have an error page.").defaults("off"),
     conf::row<&CoreConf::log_not_found>("log_not_found", kAnyHttp, conf::flag(),
         "Log files that were not found.").defaults("on"),
+    conf::row<&CoreConf::uninitialized_variable_warn>("uninitialized_variable_warn", kRewriting, conf::flag(),
+        "Warn where a variable of \"set\" is read before it was set.").defaults("on"),
 };
 // clang-format on
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -86,7 +87,10 @@ class Exchange {
     const Server* server = nullptr;
     const Location* location = nullptr;
     script::Captures captures;
+    /// Variables of the configuration's own, by slot; made when the first is set. No address: unset.
+    std::span<std::string_view> variables;
     std::uint8_t redirects = 0;      ///< internal redirects so far; at most 10, then 500
+    bool is_uri_rewritten = false;   ///< `rewrite … break`: the uri is not the location's any more
     bool is_error_page = false;      ///< error_page is being served: no second one unless recursive
     std::uint16_t error_status = 0;  ///< status kept while an error page is served
     PhaseCursor cursor;
@@ -100,6 +104,8 @@ class Exchange {
     [[nodiscard]] Verdict finish(int status);
     /// Continues at another uri: new location search. Past ten: 500.
     [[nodiscard]] Verdict redirect_to(std::string_view uri, std::string_view args);
+    /// Searches the location of the uri again, which a rule has changed. Past ten times: 500.
+    [[nodiscard]] Verdict search_again();
     /// Continues in a named location ("@name"); 500 where it does not exist.
     [[nodiscard]] Verdict redirect_to_named(std::string_view name);
     /// Goes on behind a rule that answered Waiting, and tells the wire when the reply is decided.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
@@ -44,9 +45,20 @@ std::string_view document_root(Exchange& exchange) {
 
 std::string_view file_path(Exchange& exchange, std::string_view uri) {
     const FileBase& base = exchange.location->core->file_base.value;
+    if (base.is_alias && exchange.is_uri_rewritten) [[unlikely]] {
+        complain(exchange, log::Level::Error,
+                 "\"alias\" cannot be used in location \"{}\" where URI was rewritten",
+                 exchange.location->name);
+        return {};
+    }
     const std::string_view directory = document_root(exchange);
     if (directory.data() == nullptr) {
         return {};
+    }
+    if (!base.is_alias && !uri.starts_with('/')) [[unlikely]] {
+        // A rewritten uri without its slash must not name a neighbour of the root.
+        const std::array<std::string_view, 3> parts{directory, "/", uri};
+        return concatenated(exchange.arena, parts);
     }
     if (base.replaces_all) {
         uri = {};

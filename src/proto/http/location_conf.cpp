@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "proto/http/site_builder.h"
+#include "script/template_argument.h"
 
 namespace sluice::http {
 
@@ -90,16 +91,14 @@ bool check_nesting(conf::Build& build,
     return true;
 }
 
+// `text` is what counts of the argument.
 bool compile_template(conf::Build& build,
                       const conf::Argument& argument,
                       std::string_view text,
                       script::Template& out) {
-    auto compiled = script::Template::compile(text, variables_of(build), build.arena());
-    if (!compiled) {
-        return build.error(argument, std::move(compiled.error()));
-    }
-    out = *compiled;
-    return true;
+    conf::Argument part = argument;
+    part.text = text;
+    return script::compile_argument(build, part, variables_of(build), out);
 }
 
 bool set_file_base(conf::Build& build,
@@ -210,14 +209,14 @@ bool open_location(conf::Build& build, const conf::Directive& block, CoreConf& c
         return build.error(block, "no memory for the location");
     }
     if (is_pattern(heading->match)) {
-        draft->regex = SiteBuilder::compile_regex(build, block.args.back(), heading->name,
-                                                  heading->match == Match::RegexNoCase);
+        draft->location->pattern = compile_pattern(build, block.args.back(), heading->name,
+                                                   heading->match == Match::RegexNoCase);
     }
     CoreConf& own = level.conf<CoreConf>();
     own.site = core.site;
     own.draft = draft;
     return build.run_block(block, level) &&
-           (!is_pattern(heading->match) || draft->regex != nullptr);
+           (!is_pattern(heading->match) || draft->location->pattern != nullptr);
 }
 
 bool set_root(conf::Build& build, const conf::Directive& directive, CoreConf& core) {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Exchange and its walk through the phases.
 // Runs in: worker.
-#include <array>
-#include <chrono>
-
 #include "log/log.h"
+#include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/error_pages.h"
 #include "proto/http/exchange.h"
@@ -12,22 +10,13 @@
 #include "proto/http/router.h"
 #include "proto/http/site.h"
 #include "proto/http/uri.h"
-#include "script/regex.h"
+#include "proto/http/variable_slots.h"
 
 namespace sluice::http {
 
 namespace {
 
 constexpr std::uint8_t kMaxRedirects = 10;
-
-// The configuration's fault, so it is told as an error; but each request repeats it, and what a
-// client can cause at will stays at info: one loud line a minute.
-void complain(const Exchange& exchange, std::string_view what, std::string_view target) {
-    const auto now = std::chrono::duration_cast<Millis>(exchange.timings.now);
-    const bool is_loud = exchange.server->trouble.ask(now).has_value();
-    log::write(is_loud ? log::Level::Error : log::Level::Info, "{} \"{}\"", what,
-               log::Escaped{target});
-}
 
 constexpr Phase next(Phase phase) {
     return static_cast<Phase>(static_cast<std::uint8_t>(phase) + 1);
@@ -53,13 +42,16 @@ bool ends_connection(int status) {
     }
 }
 
-// A regular expression's groups must outlive the match: they go to the exchange's arena.
-void keep_captures(Exchange& exchange, std::span<const std::string_view> groups) {
-    const auto copy = exchange.arena.make_span<std::string_view>(groups.size());
-    for (std::size_t i = 0; i < copy.size(); ++i) {
-        copy[i] = groups[i];
+// Patterns on the way down to the location have matched: inner captures replace outer ones.
+bool keep_location_captures(Exchange& exchange, const Location& location) {
+    if (!location.has_pattern) {
+        return true;
     }
-    exchange.captures.groups = copy;
+    if (location.outer != nullptr && !keep_location_captures(exchange, *location.outer)) {
+        return false;
+    }
+    return location.pattern == nullptr ||
+           keep_captures(exchange, *location.pattern, exchange.request.uri);
 }
 
 bool is_too_large(const Exchange& exchange) {
@@ -72,12 +64,12 @@ bool is_too_large(const Exchange& exchange) {
 Verdict choose_location(Exchange& exchange) {
     const Location& root = *exchange.server->root;
     exchange.location = &root;
+    exchange.is_uri_rewritten = false;
     if (root.children != nullptr) {
-        std::array<std::string_view, script::Regex::kMaxGroups> groups;
-        bool is_captured = false;
-        exchange.location = &find_location(root, exchange.request.uri, groups, is_captured);
-        if (is_captured) {
-            keep_captures(exchange, groups);
+        const Location& found = find_location(root, exchange.request.uri);
+        exchange.location = &found;
+        if (found.has_pattern && !keep_location_captures(exchange, found)) {
+            return exchange.finish(500);
         }
     }
     if (*exchange.location->core->internal && !exchange.request.is_internal) {
@@ -264,8 +256,9 @@ Verdict Exchange::finish(int status) {
 
 Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
     if (++redirects > kMaxRedirects) {
-        complain(*this, "rewrite or internal redirection cycle while internally redirecting to",
-                 uri);
+        complain(*this, log::Level::Error,
+                 "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
+                 log::Escaped{uri});
         return answer_500(*this);
     }
     request.uri = uri;
@@ -277,15 +270,29 @@ Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
     return Verdict::Redirected;
 }
 
+Verdict Exchange::search_again() {
+    if (++redirects > kMaxRedirects) {
+        complain(*this, log::Level::Error,
+                 "rewrite or internal redirection cycle while processing \"{}\"",
+                 log::Escaped{request.uri});
+        return answer_500(*this);
+    }
+    location = server->root;
+    cursor = PhaseCursor{.phase = Phase::Rewrite, .is_located = false};
+    return Verdict::Redirected;
+}
+
 Verdict Exchange::redirect_to_named(std::string_view name) {
     if (++redirects > kMaxRedirects) {
-        complain(*this, "rewrite or internal redirection cycle while redirect to named location",
-                 name);
+        complain(*this, log::Level::Error,
+                 "rewrite or internal redirection cycle while redirect to named location \"{}\"",
+                 log::Escaped{name});
         return answer_500(*this);
     }
     const Location* const named = find_named(*server->root, name);
     if (named == nullptr) {
-        complain(*this, "could not find named location", name);
+        complain(*this, log::Level::Error, "could not find named location \"{}\"",
+                 log::Escaped{name});
         return answer_500(*this);
     }
     location = named;
@@ -336,6 +343,8 @@ void Exchange::end() {
     server = nullptr;
     location = nullptr;
     captures = {};
+    variables = {};
+    is_uri_rewritten = false;
     redirects = 0;
     is_error_page = false;
     error_status = 0;

@@ -107,21 +107,15 @@ std::int32_t longest_prefix(const LocationTree& tree, std::string_view uri) {
     return at;
 }
 
-struct Search {
-    std::string_view uri;
-    std::span<std::string_view> groups;
-    bool is_captured = false;
-};
-
 enum class Certainty : std::uint8_t { None, Prefix, Final };
 
 // One level of the search. `best` becomes the match; Final: no other level may change it.
-Certainty search_level(const LocationTree* tree, Search& search, const Location*& best) {
+Certainty search_level(const LocationTree* tree, std::string_view uri, const Location*& best) {
     if (tree == nullptr) {
         return Certainty::None;
     }
     if (!tree->exact.empty()) {
-        const Location* const exact = tree->exact[slot_of(tree->exact, search.uri)];
+        const Location* const exact = tree->exact[slot_of(tree->exact, uri)];
         if (exact != nullptr) {
             best = exact;
             return Certainty::Final;
@@ -129,23 +123,22 @@ Certainty search_level(const LocationTree* tree, Search& search, const Location*
     }
     bool may_use_patterns = true;
     Certainty certainty = Certainty::None;
-    if (const std::int32_t at = longest_prefix(*tree, search.uri); at >= 0) {
+    if (const std::int32_t at = longest_prefix(*tree, uri); at >= 0) {
         best = tree->prefixes[static_cast<std::size_t>(at)];
         may_use_patterns = best->match != Match::PrefixNoRegex;
         certainty = Certainty::Prefix;
         // nginx looks into the nested locations first; their patterns come before ours.
-        if (search_level(best->children, search, best) == Certainty::Final) {
+        if (search_level(best->children, uri, best) == Certainty::Final) {
             return Certainty::Final;
         }
     }
     if (!may_use_patterns) {
         return certainty;
     }
-    for (const LocationTree::Pattern& pattern : tree->patterns) {
-        if (pattern.regex->match(search.uri, search.groups)) {
-            search.is_captured = true;
-            best = pattern.location;
-            static_cast<void>(search_level(best->children, search, best));
+    for (const Location* const location : tree->patterns) {
+        if (location->pattern->regex.match(uri)) {
+            best = location;
+            static_cast<void>(search_level(best->children, uri, best));
             return Certainty::Final;
         }
     }
@@ -156,9 +149,9 @@ Certainty search_level(const LocationTree* tree, Search& search, const Location*
 
 bool ServerNamesBuilder::add(std::string_view name,
                              const Server& server,
-                             const script::Regex* regex) {
-    if (regex != nullptr) {
-        patterns_.push_back({regex, &server});
+                             const script::Pattern* pattern) {
+    if (pattern != nullptr) {
+        patterns_.push_back({pattern, &server});
         return true;
     }
     if (name.empty()) {  // cannot be a key of the hash
@@ -204,8 +197,7 @@ const ServerNames* ServerNamesBuilder::build(Arena& arena) const {
 
 const Server& find_server(const Port& port,
                           std::string_view host,
-                          std::span<std::string_view> groups,
-                          bool& is_captured) {
+                          const script::Pattern*& matched) {
     if (port.names == nullptr) {
         return *port.default_server;
     }
@@ -223,8 +215,8 @@ const Server& find_server(const Port& port,
         return *server;
     }
     for (const ServerNames::Pattern& pattern : names.patterns) {
-        if (pattern.regex->match(host, groups)) {
-            is_captured = true;
+        if (pattern.pattern->regex.match(host)) {
+            matched = pattern.pattern;
             return *pattern.server;
         }
     }
@@ -232,11 +224,11 @@ const Server& find_server(const Port& port,
 }
 
 const Server& find_server(const Port& port, std::string_view host) {
-    bool is_captured = false;
-    return find_server(port, host, {}, is_captured);
+    const script::Pattern* pattern = nullptr;
+    return find_server(port, host, pattern);
 }
 
-bool LocationTreeBuilder::add(const Location& location, const script::Regex* regex) {
+bool LocationTreeBuilder::add(const Location& location) {
     const auto insert = [&location](std::vector<const Location*>& into) {
         const bool is_known = std::any_of(into.begin(), into.end(), [&](const Location* other) {
             return other->name == location.name;
@@ -253,7 +245,7 @@ bool LocationTreeBuilder::add(const Location& location, const script::Regex* reg
             return insert(named_);
         case Match::Regex:
         case Match::RegexNoCase:
-            patterns_.push_back({regex, &location});
+            patterns_.push_back(&location);
             return true;
         case Match::Root:
         case Match::Prefix:
@@ -286,14 +278,9 @@ const LocationTree* LocationTreeBuilder::build(Arena& arena) const {
     return tree;
 }
 
-const Location& find_location(const Location& root,
-                              std::string_view uri,
-                              std::span<std::string_view> groups,
-                              bool& is_captured) {
-    Search search{uri, groups};
+const Location& find_location(const Location& root, std::string_view uri) {
     const Location* best = &root;
-    static_cast<void>(search_level(root.children, search, best));
-    is_captured = search.is_captured;
+    static_cast<void>(search_level(root.children, uri, best));
     return *best;
 }
 

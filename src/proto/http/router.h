@@ -15,11 +15,9 @@
 
 #include "base/arena.h"
 #include "proto/http/site.h"
-#include "script/regex.h"
+#include "script/pattern.h"
 
 namespace sluice::http {
-
-class Exchange;
 
 /// The names of the servers on one port. Precedence: exact, longest "*.suffix", longest "prefix.*",
 /// first regular expression, then the port's default server.
@@ -31,7 +29,7 @@ struct ServerNames {
     };
 
     struct Pattern {
-        const script::Regex* regex = nullptr;
+        const script::Pattern* pattern = nullptr;
         const Server* server = nullptr;
     };
 
@@ -45,9 +43,9 @@ struct ServerNames {
 /// Collects the names of one port. Lives: only while the configuration is built.
 class ServerNamesBuilder {
   public:
-    /// `name` as written, lower case; `regex` for one that starts with '~'. False where another
+    /// `name` as written, lower case; `pattern` for one that starts with '~'. False where another
     /// server has it already (the new one is ignored).
-    bool add(std::string_view name, const Server& server, const script::Regex* regex);
+    bool add(std::string_view name, const Server& server, const script::Pattern* pattern);
     /// nullptr: the arena is full.
     [[nodiscard]] const ServerNames* build(Arena& arena) const;
 
@@ -59,25 +57,13 @@ class ServerNamesBuilder {
     const Server* nameless_ = nullptr;
 };
 
-/// The server for `host` (lower case) on `port`. A regular expression's groups go to `groups`
-/// (then `is_captured` is set).
-[[nodiscard]] const Server& find_server(const Port& port,
-                                        std::string_view host,
-                                        std::span<std::string_view> groups,
-                                        bool& is_captured);
-
 /// The locations of one level in the order of the search.
 struct LocationTree {
-    struct Pattern {
-        const script::Regex* regex = nullptr;
-        const Location* location = nullptr;
-    };
-
     std::span<const Location* const> exact;     ///< closed hash; size 0 or a power of two
     std::span<const Location* const> prefixes;  ///< sorted by name
     /// parents[i]: index in `prefixes` of the longest other prefix of prefixes[i], or -1.
     std::span<const std::int32_t> parents;
-    std::span<const Pattern> patterns;
+    std::span<const Location* const> patterns;
     std::span<const Location* const> named;
 };
 
@@ -85,7 +71,7 @@ struct LocationTree {
 class LocationTreeBuilder {
   public:
     /// False where the same location exists already.
-    bool add(const Location& location, const script::Regex* regex);
+    bool add(const Location& location);
 
     [[nodiscard]] bool empty() const {
         return prefixes_.empty() && patterns_.empty() && named_.empty() && exact_.empty();
@@ -97,17 +83,15 @@ class LocationTreeBuilder {
   private:
     std::vector<const Location*> exact_;
     std::vector<const Location*> prefixes_;
-    std::vector<LocationTree::Pattern> patterns_;
+    std::vector<const Location*> patterns_;
     std::vector<const Location*> named_;
 };
 
 /// The location for `uri` below `root`, by nginx's rules: exact; longest prefix (and on into its
 /// nested locations); the first regular expression in order unless that prefix forbids it. Gives
-/// `root` where nothing matches. Groups of a regular expression go to `groups`.
-[[nodiscard]] const Location& find_location(const Location& root,
-                                            std::string_view uri,
-                                            std::span<std::string_view> groups,
-                                            bool& is_captured);
+/// `root` where nothing matches. The patterns on the way to it remember their groups until they are
+/// matched again.
+[[nodiscard]] const Location& find_location(const Location& root, std::string_view uri);
 
 /// The named location of a server, or null.
 [[nodiscard]] const Location* find_named(const Location& root, std::string_view name);

@@ -203,7 +203,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
     const auto* const features = static_cast<const Features*>(build.features());
     const std::span<const Module* const> modules =
         features == nullptr ? std::span<const Module* const>{} : features->modules;
-    SiteBuilder& site = build.generation().keep(std::make_unique<SiteBuilder>(modules));
+    SiteBuilder& site = build.generation().keep(std::make_unique<SiteBuilder>(modules, build.arena()));
     core.site = &site;
     conf::Level& level = build.open_level(conf::kHttp, block);
     CoreConf& own = level.conf<CoreConf>();
@@ -218,7 +218,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
             module->complete(build, level);
         }
     }
-    return is_good;
+    return site.check_variables(build) && is_good;
 }
 
 bool open_server(conf::Build& build, const conf::Directive& block, CoreConf& core) {
@@ -264,9 +264,8 @@ bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreC
         draft.at = argument.at;
         if (argument.text.starts_with('~')) {
             draft.name = argument.text;
-            draft.regex =
-                SiteBuilder::compile_regex(build, argument, argument.text.substr(1), true);
-            if (draft.regex == nullptr) {
+            draft.pattern = compile_pattern(build, argument, argument.text.substr(1), true);
+            if (draft.pattern == nullptr) {
                 return false;
             }
         } else {
@@ -296,7 +295,8 @@ script::VariableTable variables_of(conf::Build& build) {
     for (std::size_t i = 0; i < count; ++i) {
         lists[i + 1] = features->modules[i]->variables;
     }
-    return script::VariableTable(lists);
+    SiteBuilder* const site = site_of(build);
+    return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
 }
 
 const Port* find_port(const conf::Generation& generation, ListenerId listener) {

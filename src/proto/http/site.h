@@ -19,6 +19,10 @@ struct Level;
 class Generation;
 }  // namespace sluice::conf
 
+namespace sluice::script {
+struct Pattern;
+}  // namespace sluice::script
+
 namespace sluice::http {
 
 struct CoreConf;     // core_conf.h: root, alias, types, default_type, error_page, time-outs, …
@@ -39,6 +43,9 @@ struct Location {
     std::array<std::span<const BoundRule>, kPhaseCount> rules;
     const LocationTree* children = nullptr;  ///< nested locations
     const Server* server = nullptr;
+    const Location* outer = nullptr;           ///< the one it is nested in
+    const script::Pattern* pattern = nullptr;  ///< of Regex and RegexNoCase
+    bool has_pattern = false;                  ///< here or in an outer one
 };
 
 struct Server {
@@ -46,6 +53,7 @@ struct Server {
     std::span<const std::string_view> names;
     Location* root = nullptr;  ///< the server's own level: used before a location is chosen
     conf::Position at;
+    std::size_t variable_count = 0;  ///< slots of Exchange::variables
     /// For lines about this server's configuration that any client can cause again and again. The
     /// one thing here that changes while requests are served.
     mutable log::RateLimit trouble{Millis(60'000)};
@@ -63,7 +71,11 @@ struct Port {
 /// The port that `listener` feeds in this configuration, or null where it is not there (any more).
 [[nodiscard]] const Port* find_port(const conf::Generation& generation, ListenerId listener);
 
-/// The server for a lower-case host without port; never null.
+/// The server for a lower-case host without port; never null. Where a pattern chose it, `pattern`
+/// is that one.
+[[nodiscard]] const Server& find_server(const Port& port,
+                                        std::string_view host,
+                                        const script::Pattern*& pattern);
 [[nodiscard]] const Server& find_server(const Port& port, std::string_view host);
 
 }  // namespace sluice::http

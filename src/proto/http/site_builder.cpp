@@ -20,7 +20,7 @@ namespace {
 bool needs_names(std::span<const ServerDraft* const> servers) {
     return servers.size() > 1 ||
            std::any_of(servers.front()->names.begin(), servers.front()->names.end(),
-                       [](const NameDraft& name) { return name.regex != nullptr; });
+                       [](const NameDraft& name) { return name.pattern != nullptr; });
 }
 
 const ServerNames* build_names(conf::Build& build,
@@ -29,7 +29,7 @@ const ServerNames* build_names(conf::Build& build,
     ServerNamesBuilder names;
     for (const ServerDraft* const server : servers) {
         for (const NameDraft& name : server->names) {
-            if (!names.add(name.name, *server->server, name.regex)) {
+            if (!names.add(name.name, *server->server, name.pattern)) {
                 build.warn(name.at, fmt::format("conflicting server name \"{}\" on {}, ignored",
                                                 name.name, key));
             }
@@ -71,22 +71,35 @@ LocationDraft* SiteBuilder::add_location(conf::Build& build,
     if (made == nullptr) {
         return nullptr;
     }
+    made->outer = parent.location;
     LocationDraft& draft = locations_.emplace_back();
     draft.location = made;
     parent.children.push_back(&draft);
     return &draft;
 }
 
-const script::Regex* SiteBuilder::compile_regex(conf::Build& build,
-                                                const conf::Argument& at,
-                                                std::string_view pattern,
-                                                bool is_caseless) {
-    auto compiled = script::Regex::compile(pattern, is_caseless);
-    if (!compiled) {
-        build.error(at, std::move(compiled.error()));
+Location* SiteBuilder::add_nameless(conf::Build& build, conf::Level& level, LocationDraft& outer) {
+    Location* const made = build.arena().make<Location>(*outer.location);
+    if (made == nullptr) {
         return nullptr;
     }
-    return &build.generation().keep(std::make_unique<script::Regex>(std::move(*compiled)));
+    made->level = &level;
+    LocationDraft& draft = locations_.emplace_back();
+    draft.location = made;
+    outer.nameless.push_back(&draft);
+    level.conf<CoreConf>().draft = &draft;
+    return made;
+}
+
+bool SiteBuilder::check_variables(conf::Build& build) const {
+    const std::vector<const script::Declared*> unknown = variables.unknown();
+    for (const script::Declared* const variable : unknown) {
+        build.diagnostics().add(
+            {.at = variable->used_at,
+             .message = fmt::format("unknown \"{}\" variable", variable->row.name),
+             .width = std::max<std::size_t>(1, variable->width)});
+    }
+    return unknown.empty();
 }
 
 void SiteBuilder::freeze(conf::Build& build) {
@@ -115,20 +128,26 @@ void SiteBuilder::freeze_server(ServerDraft& draft, conf::Build& build) {
     if (server.name.starts_with('.')) {
         server.name.remove_prefix(1);  // nginx: ".example.com" is called "example.com"
     }
+    server.variable_count = variables.count();
     freeze_location(build, draft.root);
 }
 
 void SiteBuilder::freeze_location(conf::Build& build, LocationDraft& draft) {
     Location& location = *draft.location;
     location.core = &location.level->conf<CoreConf>();
+    location.has_pattern = location.pattern != nullptr ||
+                           (location.outer != nullptr && location.outer->has_pattern);
     bind_rules(build, location);
+    for (LocationDraft* const nameless : draft.nameless) {
+        freeze_location(build, *nameless);
+    }
     if (draft.children.empty()) {
         return;
     }
     LocationTreeBuilder tree;
     for (LocationDraft* const child : draft.children) {
         freeze_location(build, *child);
-        if (!tree.add(*child->location, child->regex)) {
+        if (!tree.add(*child->location)) {
             build.error(child->location->at,
                         fmt::format("duplicate location \"{}\"", child->location->name));
         }
@@ -189,6 +208,57 @@ void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
     const ServerNames* const names = build_names(build, key, servers);
     port->names = needs_names(servers) ? names : nullptr;
     spec.service = port;
+}
+
+const script::Pattern* compile_pattern(conf::Build& build,
+                                       const conf::Argument& at,
+                                       std::string_view text,
+                                       bool is_caseless) {
+    auto compiled = script::Regex::compile(text, is_caseless);
+    if (!compiled) {
+        build.error(at, std::move(compiled.error()));
+        return nullptr;
+    }
+    auto pattern = std::make_unique<script::Pattern>(std::move(*compiled));
+    if (!pattern->regex.named_groups().empty()) {
+        const script::VariableTable known = variables_of(build);
+        auto groups = known.declared()->declare_groups(pattern->regex, known);
+        if (!groups) {
+            build.error(at, std::move(groups.error()));
+            return nullptr;
+        }
+        pattern->groups = *groups;
+    }
+    return &build.generation().keep(std::move(pattern));
+}
+
+SiteBuilder* site_of(conf::Build& build) {
+    for (const conf::Level* level = &build.level(); level != nullptr; level = level->parent) {
+        if (SiteBuilder* const site = level->conf<CoreConf>().site; site != nullptr) {
+            return site;
+        }
+    }
+    return nullptr;
+}
+
+conf::Level* open_nameless(conf::Build& build,
+                           const conf::Directive& block,
+                           conf::Context context,
+                           const Location*& location) {
+    SiteBuilder* const site = site_of(build);
+    void* const outer = build.level().conf<CoreConf>().draft;
+    conf::Level& level = build.open_level(context, block);
+    CoreConf& core = level.conf<CoreConf>();
+    core.site = site;
+    if (context == conf::kServerIf) {
+        return &level;
+    }
+    location = site->add_nameless(build, level, *static_cast<LocationDraft*>(outer));
+    if (location == nullptr) {
+        build.error(block, "no memory for the location");
+        return nullptr;
+    }
+    return &level;
 }
 
 }  // namespace sluice::http

@@ -13,20 +13,21 @@
 #include "proto/http/module.h"
 #include "proto/http/router.h"
 #include "proto/http/site.h"
-#include "script/regex.h"
+#include "proto/http/variable_slots.h"
+#include "script/pattern.h"
 
 namespace sluice::http {
 
 /// One location, or a server's own level (Match::Root).
 struct LocationDraft {
     Location* location = nullptr;
-    const script::Regex* regex = nullptr;
     std::vector<LocationDraft*> children;
+    std::vector<LocationDraft*> nameless;  ///< `if` and limit_except: settings, not part of the search
 };
 
 struct NameDraft {
     std::string_view name;
-    const script::Regex* regex = nullptr;
+    const script::Pattern* pattern = nullptr;
     conf::Position at;
 };
 
@@ -45,7 +46,8 @@ struct ServerDraft {
 
 class SiteBuilder {
   public:
-    explicit SiteBuilder(std::span<const Module* const> modules) : modules_(modules) {}
+    SiteBuilder(std::span<const Module* const> modules, Arena& arena)
+        : variables(arena, &read_slot), modules_(modules) {}
 
     /// A new server whose own settings are in `level`; null: the arena is full.
     [[nodiscard]] ServerDraft* add_server(conf::Build& build, conf::Level& level);
@@ -53,13 +55,16 @@ class SiteBuilder {
     [[nodiscard]] LocationDraft* add_location(conf::Build& build,
                                               const Location& location,
                                               LocationDraft& parent);
-    /// Compiles a pattern that lives as long as the generation; null: an error was reported.
-    [[nodiscard]] static const script::Regex* compile_regex(conf::Build& build,
-                                                            const conf::Argument& at,
-                                                            std::string_view pattern,
-                                                            bool is_caseless);
+    /// A place that has settings of its own but no name: `if` and limit_except inside `outer`.
+    [[nodiscard]] Location* add_nameless(conf::Build& build,
+                                         conf::Level& level,
+                                         LocationDraft& outer);
+    /// Reports variables that are used and never made. False: there are some.
+    bool check_variables(conf::Build& build) const;
     /// Builds everything. Errors are reported to `build`.
     void freeze(conf::Build& build);
+
+    script::DeclaredVariables variables;  ///< of the configuration's own making
 
   private:
     void freeze_location(conf::Build& build, LocationDraft& draft);
@@ -71,5 +76,23 @@ class SiteBuilder {
     std::deque<ServerDraft> servers_;
     std::deque<LocationDraft> locations_;
 };
+
+/// Compiles a pattern that lives as long as the generation, and declares its named groups as
+/// variables; null: an error was reported.
+[[nodiscard]] const script::Pattern* compile_pattern(conf::Build& build,
+                                                     const conf::Argument& at,
+                                                     std::string_view text,
+                                                     bool is_caseless);
+
+/// The site that is being read; null outside of `http`.
+[[nodiscard]] SiteBuilder* site_of(conf::Build& build);
+
+/// Opens the settings of an `if` or limit_except block. Where the block is inside a location,
+/// `location` becomes the place that has them; at server level it stays null.
+/// Null: an error was reported.
+[[nodiscard]] conf::Level* open_nameless(conf::Build& build,
+                                         const conf::Directive& block,
+                                         conf::Context context,
+                                         const Location*& location);
 
 }  // namespace sluice::http

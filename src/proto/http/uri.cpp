@@ -202,6 +202,11 @@ bool is_escaped(char c, Escape what) {
     if (what == Escape::Component) {
         return !is_unreserved(c);
     }
+    constexpr std::string_view kNotInArgument = " #%&+;?";
+    if (what == Escape::Argument) {
+        return is_control(c) || static_cast<unsigned char>(c) > 0x7f ||
+               kNotInArgument.find(c) != std::string_view::npos;
+    }
     return is_control(c) || static_cast<unsigned char>(c) > 0x7f ||
            kUnsafe.find(c) != std::string_view::npos;
 }

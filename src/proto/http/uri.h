@@ -39,6 +39,7 @@ struct Uri {
 /// What escape() protects.
 enum class Escape : std::uint8_t {
     Path,       ///< space, '%', '?', '#', controls, bytes above 126: for Location
+    Argument,   ///< the same and '&', '+', ';': for a value among arguments
     Component,  ///< everything but unreserved bytes
 };
 [[nodiscard]] std::string_view escape(std::string_view text, Escape what, Arena& arena);

@@ -68,6 +68,12 @@ Value get_args(const void* subject, Arena&, std::string_view) {
     return optional(of(subject).request.args);
 }
 
+void set_args(void* subject, std::string_view text) {
+    Request& request = static_cast<Exchange*>(subject)->request;
+    request.args = text;
+    request.has_complex_uri = true;
+}
+
 Value get_is_args(const void* subject, Arena&, std::string_view) {
     return {of(subject).request.args.empty() ? std::string_view("") : std::string_view("?")};
 }
@@ -252,8 +258,8 @@ constexpr VariableRow kRows[] = {
     {"request_uri", get_request_uri, "The request target as received, with arguments."},
     {"uri", get_uri, "The decoded and normalised path; changes in internal redirects."},
     {"document_uri", get_uri, "The same as $uri."},
-    {"args", get_args, "The arguments of the request, without the question mark."},
-    {"query_string", get_args, "The same as $args."},
+    {"args", get_args, "The arguments of the request, without the question mark; set may change them.", false, false, set_args},
+    {"query_string", get_args, "The same as $args, but not for set."},
     {"is_args", get_is_args, "\"?\" where the request has arguments, else empty."},
     {"host", get_host, "The host asked for, lower case and without port; else the server's name."},
     {"hostname", get_hostname, "The name of this machine."},

@@ -34,9 +34,9 @@ struct Pen {
         char* const begin = at;
         text(bytes);
         if (has_control_byte(bytes)) {
+            // What would start a new line; other control bytes pass, as in nginx.
             std::replace_if(
-                begin, at, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-                ' ');
+                begin, at, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
         }
     }
 

@@ -10,6 +10,7 @@
 
 #include "base/bug.h"
 #include "proto/http/router.h"
+#include "proto/http/variable_slots.h"
 #include "proto/http1/parser.h"
 #include "proto/http1/protocol.h"
 #include "proto/http1/talk.h"
@@ -241,13 +242,11 @@ Step Session::begin_exchange(const HeadLimits& limits) {
     if (fault != HeadFault::None) {
         return refuse(fault);
     }
-    std::array<std::string_view, script::Regex::kMaxGroups> groups;
-    bool is_captured = false;
-    exchange.server = &http::find_server(*port_, exchange.request.host, groups, is_captured);
-    if (is_captured) {
-        const auto kept = talk.arena.make_span<std::string_view>(groups.size());
-        std::copy_n(groups.begin(), kept.size(), kept.begin());
-        exchange.captures.groups = kept;
+    const script::Pattern* pattern = nullptr;
+    exchange.server = &http::find_server(*port_, exchange.request.host, pattern);
+    if (pattern != nullptr &&
+        !http::keep_captures(exchange, *pattern, exchange.request.host)) {
+        return refuse(HeadFault::NoMemory);
     }
     talk.body.begin(exchange.request);
     talk.body_started = loop().now();

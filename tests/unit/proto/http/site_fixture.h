@@ -15,6 +15,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/module.h"
 #include "proto/http/router.h"
+#include "proto/http/variable_slots.h"
 
 namespace sluice::http {
 
@@ -110,9 +111,9 @@ struct LooseExchange {
                            std::string_view uri,
                            std::string_view host = "",
                            std::string_view key = "0.0.0.0:80") {
-        bool is_captured = false;
+        const script::Pattern* pattern = nullptr;
         exchange.port = site.port(key);
-        exchange.server = &find_server(*exchange.port, host, groups, is_captured);
+        exchange.server = &find_server(*exchange.port, host, pattern);
         exchange.generation = site.generation;
         exchange.request.uri = uri;
         exchange.request.host = host;
@@ -127,7 +128,6 @@ struct LooseExchange {
 
     LooseWire wire;
     Arena arena;
-    std::array<std::string_view, 10> groups{};
     Exchange exchange{wire, arena};
 };
 

@@ -46,10 +46,14 @@ TEST(ServerNames, DefaultServerIsTheMarkedOne) {
 }
 
 TEST(ServerNames, PatternsFillCaptures) {
-    SiteFixture site(R"(http { server { listen 80; server_name ~^(\w+)\.x$; } })");
+    SiteFixture site(R"(http { server { listen 80; server_name ~^(\w+)\.(?<zone>x)$; } })");
     LooseExchange loose(site, "/", "abc.x");
 
-    EXPECT_EQ(loose.groups[1], "abc");
+    const auto pattern = site.port("0.0.0.0:80")->names->patterns[0].pattern;
+    ASSERT_TRUE(keep_captures(loose.exchange, *pattern, loose.exchange.request.host));
+    ASSERT_EQ(loose.exchange.captures.groups.size(), 3U);
+    EXPECT_EQ(loose.exchange.captures.groups[1], "abc");
+    EXPECT_EQ(loose.exchange.variables[0], "x");
 }
 
 TEST(Locations, FollowNginxPrecedence) {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// return: an answer that the configuration itself gives: a status, a text or a redirect.
-// Runs in: any (settings), worker (rule).
-#include <optional>
+// return: an answer that the configuration itself gives.
+// Runs in: any (read), worker (give).
+#include "modules/http/answer.h"
 
 #include "base/ascii.h"
-#include "modules/shared/features.h"
 #include "proto/http/core_conf.h"
-#include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "script/template_argument.h"
 
@@ -20,16 +18,6 @@ using http::Verdict;
 /// nginx's number for "close the connection without an answer"; the wire obeys it.
 constexpr int kCloseSilently = 444;
 
-struct Answer {
-    int status = 0;
-    bool has_text = false;
-    script::Template text;  ///< the body, or the Location of a redirect
-};
-
-struct ReturnConf {
-    std::optional<Answer> answer;  ///< the first one of the block; not inherited
-};
-
 bool is_redirect(int status) {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -39,7 +27,16 @@ bool is_url(std::string_view text) {
            text.starts_with("$scheme");
 }
 
-bool set_return(conf::Build& build, const conf::Directive& directive, ReturnConf& conf) {
+Verdict close_silently(Exchange& exchange) {
+    exchange.reply.status = kCloseSilently;
+    exchange.reply.closes = true;
+    exchange.reply.length = 0;
+    return Verdict::Decided;
+}
+
+}  // namespace
+
+std::optional<Answer> read_answer(conf::Build& build, const conf::Directive& directive) {
     Answer answer;
     const conf::Argument& first = directive.args[0];
     const auto code = parse_decimal(first.text);
@@ -49,39 +46,19 @@ bool set_return(conf::Build& build, const conf::Directive& directive, ReturnConf
     } else if (directive.args.size() == 1 && is_url(first.text)) {
         answer.status = 302;
     } else {
-        return build.error(first, "invalid return code \"" + std::string(first.text) + "\"",
-                           "a status from 200 to 999, or a URL alone");
+        build.error(first, "invalid return code \"" + std::string(first.text) + "\"",
+                    "a status from 200 to 999, or a URL alone");
+        return std::nullopt;
     }
     answer.has_text = !code || directive.args.size() == 2;
     if (answer.has_text && !script::compile_argument(build, directive.args.back(),
                                                      http::variables_of(build), answer.text)) {
-        return false;
+        return std::nullopt;
     }
-    if (!conf.answer) {
-        conf.answer = answer;
-    }
-    return true;
+    return answer;
 }
 
-constexpr conf::Row kRows[] = {
-    conf::row_fn<ReturnConf, &set_return>(
-        "return", conf::kServer | conf::kLocation, conf::take_range(1, 2),
-        "Answer at once with a status, a status and a text, or a redirect; 444 closes the "
-        "connection without an answer.")
-        .repeats(),
-};
-constexpr conf::ConfKind kKind = conf::kind<ReturnConf>("return", kRows);
-constexpr conf::Module kConf{"return", &kKind};
-
-Verdict close_silently(Exchange& exchange) {
-    exchange.reply.status = kCloseSilently;
-    exchange.reply.closes = true;
-    exchange.reply.length = 0;
-    return Verdict::Decided;
-}
-
-Verdict give(Exchange& exchange, const void* settings) {
-    const Answer& answer = *static_cast<const ReturnConf*>(settings)->answer;
+Verdict give(Exchange& exchange, const Answer& answer) {
     if (answer.status == kCloseSilently) {
         return close_silently(exchange);
     }
@@ -107,26 +84,5 @@ Verdict give(Exchange& exchange, const void* settings) {
     }
     return Verdict::Decided;
 }
-
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
-    const ReturnConf& conf = level.conf<ReturnConf>();
-    const http::Phase own =
-        level.context == conf::kServer ? http::Phase::ServerRewrite : http::Phase::Rewrite;
-    if (phase != own || !conf.answer) {
-        return {};
-    }
-    return {.run = &give, .settings = &conf};
-}
-
-}  // namespace
-
-constexpr http::Module kReturn{
-    .name = "return",
-    .conf = &kConf,
-    .bind = &bind,
-    .variables = {},
-    .start_worker = nullptr,
-    .stop_worker = nullptr,
-};
 
 }  // namespace sluice::modules

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// access: allow and deny by the client's address. The first rule that fits decides; where none
+// does the client may.
+// Runs in: any (settings), worker (rule).
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "log/log.h"
+#include "modules/shared/features.h"
+#include "net/network.h"
+#include "proto/http/exchange.h"
+
+namespace sluice::modules {
+
+namespace {
+
+using http::Exchange;
+using http::Verdict;
+
+struct AccessRule {
+    enum class Who : std::uint8_t { All, Unix, Network };
+
+    Who who = Who::All;
+    bool allows = false;
+    net::Network network;
+};
+
+struct AccessConf {
+    conf::Setting<std::span<const AccessRule>> rules;
+};
+
+bool set_rule(conf::Build& build, const conf::Directive& directive, AccessConf& conf) {
+    const conf::Argument& argument = directive.args[0];
+    AccessRule rule;
+    rule.allows = directive.name == "allow";
+    if (argument.text == "unix:") {
+        rule.who = AccessRule::Who::Unix;
+    } else if (argument.text != "all") {
+        const std::optional<net::Network> network = net::Network::parse(argument.text);
+        if (!network) {
+            return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                               "an address, a network such as 10.0.0.0/8, unix: or all");
+        }
+        if (network->had_low_bits()) {
+            build.warn(argument.at,
+                       fmt::format("low address bits of {} are meaningless", argument.text));
+        }
+        rule.who = AccessRule::Who::Network;
+        rule.network = *network;
+    }
+    std::vector<AccessRule> rules;
+    if (conf.rules.is_set) {
+        rules.assign(conf.rules->begin(), conf.rules->end());
+    }
+    rules.push_back(rule);
+    const auto kept = build.arena().make_span<AccessRule>(rules.size());
+    std::copy_n(rules.begin(), kept.size(), kept.begin());
+    conf.rules.value = kept;
+    return true;
+}
+
+constexpr conf::ContextMask kWhere = conf::kAnyHttp | conf::kLimitExcept;
+
+constexpr conf::Row kRows[] = {
+    conf::row_fn<&AccessConf::rules, &set_rule>(
+        "allow", kWhere, conf::take(1),
+        "Who may: an address, a network, unix: or all. The first allow or deny that fits decides.")
+        .repeats(),
+    conf::row_fn<&AccessConf::rules, &set_rule>(
+        "deny", kWhere, conf::take(1),
+        "Who may not (403): an address, a network, unix: or all.")
+        .repeats(),
+};
+constexpr conf::ConfKind kKind = conf::kind<AccessConf>("access", kRows);
+constexpr conf::Module kConf{"access", &kKind};
+
+bool fits(const AccessRule& rule, const net::Address& peer, const net::IpBytes& ip) {
+    switch (rule.who) {
+        case AccessRule::Who::All:
+            return true;
+        case AccessRule::Who::Unix:
+            return peer.is_unix();
+        case AccessRule::Who::Network:
+            return rule.network.contains(ip);
+    }
+    return false;
+}
+
+Verdict check(Exchange& exchange, const void* settings) {
+    const AccessConf& conf = *static_cast<const AccessConf*>(settings);
+    const net::Address& peer = exchange.wire.peer();
+    const net::IpBytes ip = peer.ip();
+    const auto rule = std::ranges::find_if(
+        *conf.rules, [&](const AccessRule& one) { return fits(one, peer, ip); });
+    if (rule == conf.rules->end() || rule->allows) {
+        return Verdict::Declined;
+    }
+    if (log::is_on(log::Level::Info)) {
+        log::write(log::Level::Info, "access forbidden by rule, client: {}", peer.host());
+    }
+    return exchange.finish(403);
+}
+
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    const AccessConf& conf = level.conf<AccessConf>();
+    if (phase != http::Phase::Access || conf.rules->empty()) {
+        return {};
+    }
+    return {.run = &check, .settings = &conf};
+}
+
+}  // namespace
+
+constexpr http::Module kAccess{
+    .name = "access",
+    .conf = &kConf,
+    .bind = &bind,
+    .variables = {},
+    .start_worker = nullptr,
+    .stop_worker = nullptr,
+};
+
+}  // namespace sluice::modules
