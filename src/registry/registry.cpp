@@ -19,8 +19,8 @@ namespace {
 
 constexpr const http::Module* kHttpModules[] = {
     &modules::kFiles,
-    &modules::kRewrite,
     &modules::kReadBody,  // before whatever may use the body
+    &modules::kRewrite,
     &modules::kAccess,
     &modules::kTryFiles,
     &modules::kIndex,
