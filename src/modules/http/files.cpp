@@ -4,6 +4,7 @@
 #include "modules/http/files.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -13,6 +14,8 @@
 #include "log/rate_limit.h"
 #include "modules/http/features.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
 
 namespace sluice::modules {
 
@@ -24,12 +27,19 @@ struct CacheSize {
     Millis inactive{60'000};
 };
 
+/// `disable_symlinks`.
+struct LinkRule {
+    Links links = Links::Follow;
+    bool has_from = false;
+    script::Template from;  ///< the part of a path that is not checked
+};
+
 struct FilesConf {
     conf::Setting<CacheSize> cache;
     conf::Setting<Millis> valid;
     conf::Setting<std::uint64_t> min_uses;
     conf::Setting<bool> errors;
-    conf::Setting<Links> links;
+    conf::Setting<LinkRule> links;
     FilePolicy policy;  ///< all of it, for requests
 };
 
@@ -61,17 +71,41 @@ bool set_cache(conf::Build& build, const conf::Directive& directive, FilesConf& 
 }
 
 bool set_links(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
-    const std::string_view text = directive.args[0].text;
-    const bool has_root = directive.args.size() == 2 && directive.args[1].text == "from=$document_root";
-    if (text == "off" && directive.args.size() == 1) {
-        files.links.value = Links::Follow;
-    } else if (text == "on" && has_root) {
-        files.links.value = Links::Refuse;
-    } else if (text == "beneath" && directive.args.size() == 1) {
-        files.links.value = Links::Beneath;
-    } else {
-        return build.invalid(directive, directive.args.back(),
-                             "off, beneath, or on from=$document_root");
+    struct Word {
+        std::string_view text;
+        Links links;
+        bool may_have_from;
+    };
+    constexpr std::array<Word, 4> kWords{{{"off", Links::Follow, false},
+                                          {"on", Links::Refuse, true},
+                                          {"if_not_owner", Links::RefuseForeign, true},
+                                          {"beneath", Links::Beneath, false}}};
+    LinkRule& rule = files.links.value;
+    bool has_word = false;
+    for (const conf::Argument& argument : directive.args) {
+        constexpr std::string_view kFrom = "from=";
+        const auto* const word = std::ranges::find(kWords, argument.text, &Word::text);
+        if (word != kWords.end() && !has_word) {
+            rule.links = word->links;
+            has_word = true;
+        } else if (argument.text.starts_with(kFrom) && argument.text.size() > kFrom.size()) {
+            conf::Argument part = argument;
+            part.text.remove_prefix(kFrom.size());
+            rule.has_from = true;
+            if (!script::compile_argument(build, part, http::variables_of(build), rule.from)) {
+                return false;
+            }
+        } else {
+            return build.invalid(directive, argument, "on, off, if_not_owner or beneath, and from=part");
+        }
+    }
+    if (!has_word) {
+        return build.error(directive,
+                           "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter");
+    }
+    if (rule.has_from && (rule.links == Links::Follow || rule.links == Links::Beneath)) {
+        return build.error(directive, "duplicate parameters \"" + std::string(directive.args[0].text) +
+                                          " " + std::string(directive.args[1].text) + "\"");
     }
     return true;
 }
@@ -87,7 +121,7 @@ constexpr conf::Row kRows[] = {
     conf::row<&FilesConf::errors>("open_file_cache_errors", conf::kAnyHttp, conf::flag(),
         "Remember that a file cannot be opened, too.").defaults("off"),
     conf::row_fn<&FilesConf::links, &set_links>("disable_symlinks", conf::kAnyHttp, conf::take_range(1, 2),
-        "Whether symbolic links below the root are followed: off all, beneath those that stay inside, on none.").defaults("off"),
+        "Which symbolic links are refused: on all, if_not_owner those whose target is another's; a path's beginning can be exempt by from=. With beneath links are followed that stay below the root.").defaults("off"),
 };
 // clang-format on
 
@@ -140,6 +174,18 @@ void stop_worker() {
     const std::unique_ptr<WorkerFiles> dead(std::exchange(worker_files, nullptr));
 }
 
+/// Bytes of the root that no request chooses.
+std::size_t fixed_root(http::Exchange& exchange) {
+    const http::FileBase& base = *exchange.location->core->file_base;
+    if (base.path.is_constant() || !base.replaces_all) {
+        return http::document_root(exchange).size();
+    }
+    const script::Part& first = base.path.parts().front();
+    const bool is_literal = first.row == nullptr && first.capture == 0;
+    const std::size_t slash = is_literal ? first.text.rfind('/') : std::string_view::npos;
+    return slash == std::string_view::npos ? base.prefix.size() : slash;
+}
+
 }  // namespace
 
 const FilePolicy& file_policy(conf::Level& level) {
@@ -150,16 +196,33 @@ const FilePolicy& file_policy(conf::Level& level) {
                     .valid = *files.valid,
                     .min_uses = *files.min_uses,
                     .keeps_errors = *files.errors,
-                    .links = *files.links};
+                    .links = files.links->links,
+                    .links_from = files.links->has_from ? &files.links->from : nullptr};
     return files.policy;
 }
 
 ConfinedPath confine(http::Exchange& exchange, std::string_view path, const FilePolicy& policy) {
-    FilePath where{.text = path, .root_size = 0};
-    if (policy.links != Links::Follow) {
-        where.root_size = http::document_root(exchange).size();
+    ConfinedPath whole{{.text = path, .root_size = 0}, policy.links};
+    if (policy.links == Links::Beneath) {
+        whole.path.root_size = fixed_root(exchange);
+        return whole;
     }
-    return {where, policy.links};
+    if (policy.links_from == nullptr) {
+        return whole;
+    }
+    // As nginx: another path's `from`, or one that ends inside a name, exempts nothing.
+    const std::string_view from = exchange.render(*policy.links_from);
+    if (from.empty() || !path.starts_with(from)) {
+        return whole;
+    }
+    if (from.size() == path.size()) {
+        whole.links = Links::Follow;
+    } else if (path[from.size()] == '/') {
+        whole.path.root_size = from.size();
+    } else if (from.ends_with('/')) {
+        whole.path.root_size = from.size() - 1;
+    }
+    return whole;
 }
 
 std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
@@ -167,8 +230,15 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
                                       OpenFileCache::Want want,
                                       const FilePolicy& policy) {
     BUG_UNLESS(worker_files != nullptr, "a file is looked up in a worker that was not started");
-    const FilePath where = confine(exchange, path, policy).path;
-    const auto file = worker_files->cache.look_up(where, want, policy, worker_files->loop.now());
+    const ConfinedPath where = confine(exchange, path, policy);
+    if (where.links != policy.links) {
+        FilePolicy exact = policy;
+        exact.links = where.links;
+        exact.links_from = nullptr;
+        return look_up(exchange, path, want, exact);
+    }
+    const auto file =
+        worker_files->cache.look_up(where.path, want, policy, worker_files->loop.now());
     worker_files->arm();
     return file;
 }

@@ -62,7 +62,7 @@ std::expected<OpenFile*, int> OpenFileCache::look_up(FilePath path,
                                                      const FilePolicy& policy,
                                                      Millis now) {
     const std::size_t hash = std::hash<std::string_view>{}(path.text);
-    OpenFile* file = policy.is_on ? find(path.text, hash, policy.links) : nullptr;
+    OpenFile* file = policy.is_on ? find(path, hash, policy.links) : nullptr;
     if (file != nullptr && now - file->checked >= policy.valid) {
         if (refresh(*file, path)) {
             file->checked = now;
@@ -105,6 +105,7 @@ OpenFile& OpenFileCache::add(FilePath path, Want want, const FilePolicy& policy,
     file.path = path.text;
     file.hash = std::hash<std::string_view>{}(path.text);
     file.links = policy.links;
+    file.root_size = path.root_size;
     file.checked = now;
     load(file, path, want);
     if (policy.is_on && policy.max > 0 && (file.error == 0 || policy.keeps_errors)) {
@@ -116,10 +117,11 @@ OpenFile& OpenFileCache::add(FilePath path, Want want, const FilePolicy& policy,
     return file;
 }
 
-OpenFile* OpenFileCache::find(std::string_view path, std::size_t hash, Links links) const {
+OpenFile* OpenFileCache::find(FilePath path, std::size_t hash, Links links) const {
     for (OpenFile* at = buckets_[hash & (buckets_.size() - 1)]; at != nullptr;
          at = at->next_in_bucket) {
-        if (at->hash == hash && at->links == links && at->path == path) {
+        if (at->hash == hash && at->links == links && at->root_size == path.root_size &&
+            at->path == path.text) {
             return at;
         }
     }

@@ -18,6 +18,7 @@
 #include "base/units.h"
 #include "modules/http/path_opening.h"
 #include "proto/http/etag.h"
+#include "script/template.h"
 #include "sys/file.h"
 #include "sys/unique_fd.h"
 
@@ -32,6 +33,7 @@ struct FilePolicy {
     std::uint64_t min_uses = 1;   ///< below it only the facts are kept, not descriptor or bytes
     bool keeps_errors = false;    ///< remember that a file does not exist
     Links links = Links::Follow;
+    const script::Template* links_from = nullptr;  ///< renders the exempt part; null: none
 };
 
 /// Header lines rendered for an entry, and what they were rendered for.
@@ -49,7 +51,8 @@ struct OpenFile : ListHook {
 
     std::string path;
     std::size_t hash = 0;
-    Links links = Links::Follow;
+    Links links = Links::Follow;    ///< another rule finds another entry
+    std::size_t root_size = 0;      ///< of FilePath; the same
     int error = 0;                  ///< errno of the opening; then nothing below counts
     sys::FileInfo info;
     sys::UniqueFd fd;               ///< regular files above kMemoryLimit
@@ -113,7 +116,7 @@ class OpenFileCache {
     friend void unpin(OpenFile* file);
 
     void release(OpenFile& file);
-    [[nodiscard]] OpenFile* find(std::string_view path, std::size_t hash, Links links) const;
+    [[nodiscard]] OpenFile* find(FilePath path, std::size_t hash, Links links) const;
     [[nodiscard]] bool refresh(OpenFile& file, FilePath path) const;
     void load(OpenFile& file, FilePath path, Want want);
     void read_into_memory(OpenFile& file);

@@ -126,7 +126,7 @@ extern const conf::Module kCoreModule;
 /// The file that the request's uri means in its location ($request_filename).
 /// Lives: the exchange's arena (NUL-terminated). Fails: data() == nullptr where the arena is full.
 [[nodiscard]] std::string_view file_path(Exchange& exchange);
-/// The same for any normalised uri.
+/// The same for any uri. A path that would leave the root by ".." is one that nothing can have.
 [[nodiscard]] std::string_view file_path(Exchange& exchange, std::string_view uri);
 /// The directory part of it ($document_root): the rendered root or alias.
 [[nodiscard]] std::string_view document_root(Exchange& exchange);

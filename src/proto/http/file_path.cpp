@@ -31,6 +31,28 @@ std::string_view concatenated(Arena& arena, std::span<const std::string_view> pa
     return {out, size};
 }
 
+// No file can be below a device: what would lie outside of the root is looked for here.
+constexpr std::string_view kNowhere = "/dev/null/outside-of-the-root";
+
+// Whether `path`, made of `directory` and what a request adds to it, has a ".." that the request
+// has a part in. A normalised uri has none; but `location /i { alias /d/; }` makes one of "/i../x",
+// and variables in a path, or in an internal redirect, may hold anything.
+bool climbs_out(const script::Template& base, std::string_view directory, std::string_view path) {
+    constexpr std::string_view kUp = "/..";
+    const bool is_own = base.is_constant() || base.source().find("..") != std::string_view::npos;
+    const std::size_t own = is_own ? directory.size() : 0;
+    const std::size_t slash = is_own ? directory.rfind('/') : 0;
+    std::size_t at = path.find(kUp, slash == std::string_view::npos ? 0 : slash);
+    while (at != std::string_view::npos) {
+        const std::size_t end = at + kUp.size();
+        if (end > own && (end == path.size() || path[end] == '/')) {
+            return true;
+        }
+        at = path.find(kUp, at + 1);
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string_view document_root(Exchange& exchange) {
@@ -66,7 +88,8 @@ std::string_view file_path(Exchange& exchange, std::string_view uri) {
         uri.remove_prefix(std::min(base.stripped, uri.size()));
     }
     const std::array<std::string_view, 2> parts{directory, uri};
-    return concatenated(exchange.arena, parts);
+    const std::string_view path = concatenated(exchange.arena, parts);
+    return climbs_out(base.path, directory, path) ? kNowhere : path;
 }
 
 std::string_view file_path(Exchange& exchange) {
