@@ -34,6 +34,8 @@ struct StrongId {
 using ListenerId = StrongId<struct ListenerTag, std::uint32_t>;
 /// Names one opened log destination for the master's whole life.
 using SinkId = StrongId<struct SinkTag, std::uint16_t>;
+/// Names what is counted of one server or location, across generations.
+using SeriesId = StrongId<struct SeriesTag, std::uint16_t>;
 /// Names one worker's place in the shared slot table.
 using SlotId = StrongId<struct SlotTag, std::uint16_t>;
 /// Counts accepted configurations from 1.
