@@ -124,6 +124,7 @@ int act(const Options& options, int argc, char** argv) {
         .is_quiet = options.is_quiet,
         .roles = {.worker = sluice::worker::run, .logger = sluice::logger::run},
         .modules = sluice::registry::modules(),
+        .counters = sluice::registry::counter_groups(),
         .features = sluice::registry::features()};
     if (!options.order.empty()) {
         return sluice::master::send_order(start, options.order);

@@ -11,6 +11,13 @@
 
 namespace sluice::conf {
 
+namespace {
+
+/// What status pages call everything that has no counts of its own.
+constexpr std::string_view kOther = "other";
+
+}  // namespace
+
 Arena& Build::arena() {
     return generation_.arena_;
 }
@@ -72,6 +79,29 @@ void Build::declare_directory(std::string_view path, Position at) {
     if (std::ranges::none_of(generation_.directories_, is_same)) {
         generation_.directories_.push_back({arena().copy(path), at});
     }
+}
+
+SeriesId Build::declare_series(SeriesSpec spec, Position at) {
+    std::string key = spec.is_location ? "l" : "s";
+    key.append(spec.server).append(spec.is_location ? "\n" : "").append(spec.location);
+    if (const std::optional<SeriesId> id = facts_.series_id(key); id) {
+        spec.id = *id;
+    } else {
+        spec.server = spec.is_location ? std::string_view() : kOther;
+        spec.location = spec.is_location ? kOther : std::string_view();
+        if (!std::exchange(is_out_of_series_, true)) {
+            warn(at, "too many servers and locations to count each of them; from here on they are "
+                     "counted as \"other\"", "the same \"status_zone\" for several of them");
+        }
+    }
+    const bool is_known = std::ranges::any_of(
+        generation_.series_, [&](const SeriesSpec& known) { return known.id == spec.id; });
+    if (!is_known) {
+        spec.server = arena().copy(spec.server);
+        spec.location = arena().copy(spec.location);
+        generation_.series_.push_back(spec);
+    }
+    return spec.id;
 }
 
 std::string_view Build::absolute_path(std::string_view path) {

@@ -66,6 +66,10 @@ class Build {
     /// Declares a directory that workers write to. One that is declared already stays as it was.
     void declare_directory(std::string_view path, Position at);
 
+    /// Declares what is counted of a server or location and gives its id; `spec.id` is what counts
+    /// it where no id is left, which is warned of. Texts are copied.
+    SeriesId declare_series(SeriesSpec spec, Position at);
+
     /// Calls `frozen(build, object)` once, when every level has inherited, in order of
     /// registration.
     void on_frozen(Frozen frozen, void* object) { frozen_.push_back({frozen, object}); }
@@ -99,6 +103,7 @@ class Build {
     const void* features_;
     Level* level_ = nullptr;
     bool is_compat_ = false;
+    bool is_out_of_series_ = false;
     std::vector<FrozenCall> frozen_;
     std::vector<std::string_view> warned_;  ///< accepted directives already warned of
 };

@@ -228,6 +228,15 @@ SinkId Recorder::sink_id(std::string_view target) {
                                                        }).values.front()))};
 }
 
+std::optional<SeriesId> Recorder::series_id(std::string_view name) {
+    const std::optional<std::string> text = as_optional(&answer(Question::Series, name, [&] {
+        const std::optional<SeriesId> live = live_.series_id(name);
+        return live ? found(std::to_string(live->value)) : absent();
+    }));
+    return text ? std::optional(SeriesId{static_cast<std::uint16_t>(as_number(*text))})
+                : std::nullopt;
+}
+
 std::string Recorder::serialize(const BundleHead& head) const {
     Writer body;
     body.number(head.generation.value);
@@ -343,6 +352,12 @@ ListenerId Replay::listener_id(std::string_view key) {
 
 SinkId Replay::sink_id(std::string_view target) {
     return SinkId{static_cast<std::uint16_t>(number(Question::Sink, target))};
+}
+
+std::optional<SeriesId> Replay::series_id(std::string_view name) {
+    const std::optional<std::string> text = as_optional(find(Question::Series, name));
+    return text ? std::optional(SeriesId{static_cast<std::uint16_t>(as_number(*text))})
+                : std::nullopt;
 }
 
 }  // namespace sluice::conf

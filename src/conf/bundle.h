@@ -40,6 +40,7 @@ enum class Question : std::uint8_t {
     DefaultErrorLog,
     Listener,
     Sink,
+    Series,
 };
 
 /// One recorded answer: an errno value (0: found; -1: absent) and texts or numbers as texts.
@@ -72,6 +73,7 @@ class Recorder final : public Facts {
     std::string default_error_log() override;
     ListenerId listener_id(std::string_view key) override;
     SinkId sink_id(std::string_view target) override;
+    std::optional<SeriesId> series_id(std::string_view name) override;
 
   private:
     /// The known answer, or the one that `ask` makes.
@@ -103,6 +105,7 @@ class Replay final : public Facts {
     std::string default_error_log() override;
     ListenerId listener_id(std::string_view key) override;
     SinkId sink_id(std::string_view target) override;
+    std::optional<SeriesId> series_id(std::string_view name) override;
 
   private:
     [[nodiscard]] const Answer* find(Question question, std::string_view about) const;

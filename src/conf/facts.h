@@ -46,6 +46,11 @@ class Facts {
     [[nodiscard]] virtual ListenerId listener_id(std::string_view key) = 0;
     /// The stable id of a log destination.
     [[nodiscard]] virtual SinkId sink_id(std::string_view target) = 0;
+
+    /// The stable id of what is counted of a server or location; nothing where none is left.
+    [[nodiscard]] virtual std::optional<SeriesId> series_id(std::string_view /*name*/) {
+        return SeriesId{};
+    }
 };
 
 }  // namespace sluice::conf

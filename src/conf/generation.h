@@ -52,6 +52,8 @@ class Generation {
     [[nodiscard]] std::span<const SinkSpec> sinks() const { return sinks_; }
 
     [[nodiscard]] std::span<const DirectorySpec> directories() const { return directories_; }
+    /// What is counted of its servers and locations, in order of appearance, each id once.
+    [[nodiscard]] std::span<const SeriesSpec> series() const { return series_; }
 
     /// Warnings of the compilation.
     [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
@@ -90,6 +92,7 @@ class Generation {
     std::vector<SinkSpec> sinks_;
     std::unordered_map<std::string_view, std::size_t> sinks_by_target_;  ///< index into sinks_
     std::vector<DirectorySpec> directories_;
+    std::vector<SeriesSpec> series_;
     std::vector<Kept> kept_;
     GenerationNumber number_;
     bool is_compat_ = false;

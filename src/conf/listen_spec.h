@@ -36,4 +36,12 @@ struct ListenSpec {
     Position at;
 };
 
+/// What is counted of one server, or of one location of it.
+struct SeriesSpec {
+    SeriesId id;
+    std::string_view server;    ///< empty: a location's own name (status_zone)
+    std::string_view location;  ///< where is_location
+    bool is_location = false;
+};
+
 }  // namespace sluice::conf

@@ -128,6 +128,7 @@ void walk(auto& io, M& m) {
     io.number(m.epoch);
     io.number(m.worker_index);
     io.number(m.worker_count);
+    io.number(m.restarts);
     io.number(m.generation.value);
     io.number(m.cpu);
     io.list(m.cpus, kMaxCpus, [&](auto& cpu) { io.number(cpu); });
@@ -286,7 +287,7 @@ bool fds_fit(const Message& message, std::size_t count) {
     return count == std::visit(
                         []<class M>(const M& m) -> std::size_t {
                             if constexpr (Is<M, Hello>) {
-                                return 3;
+                                return 4;
                             } else if constexpr (Is<M, Listeners>) {
                                 return m.grants.size();
                             } else if constexpr (Is<M, Prepare>) {

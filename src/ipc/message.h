@@ -30,7 +30,8 @@ inline constexpr std::size_t kMaxSinkPath = 400;
 // ---- master → worker ----
 
 /// First message to a new worker: who it is and what to run.
-/// Descriptors, in this order: bundle memfd, shared-log memfd, eventfd that wakes the logger.
+/// Descriptors, in this order: bundle memfd, shared-log memfd, eventfd that wakes the logger,
+/// metrics memfd.
 /// The worker drops to uid/gid, compiles the bundle and answers Ready{generation} or Refused. It
 /// accepts nothing before Commit{generation}. A canary exits 0 after Ready and gets no listeners.
 struct Hello {
@@ -38,6 +39,7 @@ struct Hello {
     std::uint32_t epoch = 0;          ///< counts the owners of that slot
     std::uint32_t worker_index = 0;   ///< 0 … worker_processes-1
     std::uint32_t worker_count = 1;   ///< configured worker_processes
+    std::uint32_t restarts = 0;       ///< how often a worker of that index was started again
     GenerationNumber generation;      ///< of the bundle
     std::int32_t cpu = -1;            ///< CPU to pin to; -1 none. Used where `cpus` is empty
     std::vector<std::uint16_t> cpus;  ///< worker_cpu_affinity's mask as CPU numbers; empty: none

@@ -77,6 +77,7 @@ ipc::Hello Master::hello_for(const Child& child, const Configuration& configurat
             .epoch = region_->table().info(*child.slot).epoch,
             .worker_index = child.index,
             .worker_count = settings.worker_processes.value,
+            .restarts = child.index < respawns_.size() ? respawns_[child.index]->restarts : 0,
             .generation = configuration.generation->number(),
             .cpu = -1,
             .cpus = cpus_for(settings, child.index),
@@ -97,8 +98,8 @@ Result<Child*> Master::start_child(ChildKind kind,
                                    const Configuration& configuration,
                                    std::uint32_t index) {
     Child* const child = TRY(supervisor_->start(kind, index));
-    const std::array<int, 3> fds = {configuration.bundle.get(), region_->fd(),
-                                    logger_wakeup_.get()};
+    const std::array<int, 4> fds = {configuration.bundle.get(), region_->fd(),
+                                    logger_wakeup_.get(), counting_.fd()};
     supervisor_->send(*child, hello_for(*child, configuration), fds);
     return child;
 }
@@ -276,6 +277,8 @@ void Master::on_worker_death(const Child& worker) {
         return rebalance_groups();
     }
     Respawn& respawn = respawn_of(worker.index);
+    ++respawn.restarts;
+    counting_.note_worker_restart();
     const Millis pause = respawn.backoff.after_death(sys::monotonic_now() - worker.born);
     if (pause.count() > 0) {
         loop_->arm(respawn, pause);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "conf/facts.h"
+#include "master/counting.h"
 
 namespace sluice::master {
 
@@ -17,10 +18,17 @@ namespace sluice::master {
 /// that "the same listener" means the same in every generation.
 class Ids {
   public:
+    /// Series are numbered by `counting`, which outlives this.
+    explicit Ids(Counting& counting) : counting_(counting) {}
+
     [[nodiscard]] ListenerId listener(std::string_view key);
     [[nodiscard]] SinkId sink(std::string_view target);
+    [[nodiscard]] std::optional<SeriesId> series(std::string_view name) {
+        return counting_.series(name);
+    }
 
   private:
+    Counting& counting_;
     std::map<std::string, ListenerId, std::less<>> listeners_;
     std::map<std::string, SinkId, std::less<>> sinks_;
 };
@@ -53,6 +61,8 @@ class LiveFacts final : public conf::Facts {
     ListenerId listener_id(std::string_view key) override { return ids_.listener(key); }
 
     SinkId sink_id(std::string_view target) override { return ids_.sink(target); }
+
+    std::optional<SeriesId> series_id(std::string_view name) override { return ids_.series(name); }
 
   private:
     Ids& ids_;

@@ -36,11 +36,12 @@ std::size_t slots_for(std::uint32_t workers) {
 
 }  // namespace
 
-Master::Master(const Start& start, Ids& ids, Configuration first, Inheritance inheritance)
+Master::Master(const Start& start, Estate estate)
     : start_(start),
-      ids_(ids),
-      current_(std::move(first)),
-      inheritance_(std::move(inheritance)),
+      ids_(estate.ids),
+      counting_(estate.counting),
+      current_(std::move(estate.first)),
+      inheritance_(std::move(estate.inheritance)),
       journal_(log::Journal::installed()),
       reload_(*this, current_.generation->number()) {
     bind_timers();
@@ -126,6 +127,8 @@ Result<> Master::open_log_region() {
     }
     region_->table().assign(*own_slot_, sys::own_pid(),
                             sys::process_start_time(sys::own_pid()).value_or(0));
+    statistics_note_ = TRY(counting_.open(*region_, *own_slot_));
+    counting_.note_generation(reload_.current());
     logger_wakeup_ = TRY(sys::eventfd());
     lanes_.emplace(*region_, *own_slot_, logger_wakeup_.get());
     return {};
@@ -158,6 +161,9 @@ int Master::serve(void (*on_serving)(void*), void* context) {
                reload_.current().value, settings().worker_processes.value);
     for (const std::string& warning : current_.warnings) {
         log::write(log::Level::Warn, "{}", warning.substr(0, warning.find('\n')));
+    }
+    if (!statistics_note_.empty()) {
+        log::write(log::Level::Notice, "{}", statistics_note_);
     }
     loop_->arm(limit_, kStartLimit);
     start_logger();

@@ -19,6 +19,7 @@
 #include "master/backoff.h"
 #include "master/candidate.h"
 #include "master/control_socket.h"
+#include "master/counting.h"
 #include "master/custody.h"
 #include "master/pidfile.h"
 #include "master/reload.h"
@@ -42,8 +43,16 @@ enum class Phase : std::uint8_t {
 
 class Master final : private SupervisorOwner, private ReloadPort {
   public:
-    /// `first` was read before the process went to the background.
-    Master(const Start& start, Ids& ids, Configuration first, Inheritance inheritance);
+    /// What was there before the process went to the background.
+    struct Estate {
+        Ids& ids;
+        Counting& counting;
+        Configuration first;
+        Inheritance inheritance;
+    };
+
+    /// `start` and what `estate` refers to outlive it.
+    Master(const Start& start, Estate estate);
     ~Master() override;
     Master(const Master&) = delete;
     Master& operator=(const Master&) = delete;
@@ -63,6 +72,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     struct Respawn : event::Timer {
         Master* master = nullptr;
         Backoff backoff;
+        std::uint32_t restarts = 0;  ///< of the worker of that index
     };
 
     struct Task : event::Posted {
@@ -143,6 +153,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
 
     const Start& start_;
     Ids& ids_;
+    Counting& counting_;
     Configuration current_;
     std::optional<Configuration> candidate_;
     Inheritance inheritance_;
@@ -156,6 +167,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::optional<event::Signals> signals_;
     std::optional<shm::SharedLog> region_;
     std::optional<SlotId> own_slot_;
+    std::string statistics_note_;  ///< about counts that another program left; for the log
     sys::UniqueFd logger_wakeup_;
     std::optional<log::LaneLog> lanes_;
     Sinks sinks_;

@@ -86,7 +86,9 @@ void Master::upgrade() {
         return;
     }
     static_cast<void>(control_->move_to(control_path(pid_file_.current_path())));
-    const Result<pid_t> heir = start_heir(start_.arguments, region_->fd(), custody_.heirlooms());
+    std::vector<Heirloom> heirlooms = custody_.heirlooms();
+    heirlooms.push_back(memory_heirloom(kMetricsMemory, counting_.fd()));
+    const Result<pid_t> heir = start_heir(start_.arguments, region_->fd(), heirlooms);
     if (!heir) {
         log::write(log::Level::Alert, "cannot start \"{}\": {}", start_.arguments.front(),
                    log::Failure{heir.error()});

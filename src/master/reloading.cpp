@@ -135,6 +135,7 @@ void Master::commit(const std::set<ChildId>& workers) {
     current_ = std::move(*candidate_);
     candidate_.reset();
     const conf::Generation& generation = *current_.generation;
+    counting_.note_generation(generation.number());
     if (Child* const logger = supervisor_->logger(); logger != nullptr) {
         for (const SinksMessage& sinks : sinks_.messages(true)) {
             supervisor_->send(*logger, sinks.message, sinks.fds);
@@ -215,6 +216,7 @@ void Master::disarm() {
 }
 
 void Master::report(const ReloadOutcome& outcome) {
+    counting_.note_reload(outcome.is_accepted);
     if (outcome.is_accepted) {
         log::write(log::Level::Notice, "generation {} serves", outcome.generation.value);
         return control_->answer(outcome.run, fmt::format("ok {}\n", outcome.generation.value));

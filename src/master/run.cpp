@@ -42,12 +42,8 @@ struct Verdict {
     sys::UniqueFd verdict;
 };
 
-int serve(const Start& start,
-          Ids& ids,
-          Configuration configuration,
-          Inheritance inheritance,
-          sys::UniqueFd verdict) {
-    Master master(start, ids, std::move(configuration), std::move(inheritance));
+int serve(const Start& start, Master::Estate estate, sys::UniqueFd verdict) {
+    Master master(start, std::move(estate));
     if (const auto opened = master.open(); !opened) {
         print_all("emerg", opened.error());
         return 1;
@@ -132,7 +128,9 @@ int run(const Start& start) {
     if (inheritance.parent && sys::has_fault(sys::Fault::UpgradeFails)) {
         return 1;
     }
-    Ids ids;
+    Counting counting(start.counters);
+    counting.inherit(inheritance.take_memory(kMetricsMemory));
+    Ids ids(counting);
     auto configuration = read_configuration(start, ids, GenerationNumber{1});
     if (!configuration) {
         print_all("emerg", configuration.error());
@@ -158,13 +156,15 @@ int run(const Start& start) {
         title += " " + argument;
     }
     sys::set_process_title(title);
-    return serve(start, ids, std::move(*configuration), std::move(inheritance), std::move(verdict));
+    return serve(start, {ids, counting, std::move(*configuration), std::move(inheritance)},
+                 std::move(verdict));
 }
 
 int test(const Start& start, bool dumps) {
     log::Journal journal;
     journal.install();
-    Ids ids;
+    Counting counting(start.counters);
+    Ids ids(counting);
     const std::string& file = start.places.main_file;
     auto configuration = read_configuration(start, ids, GenerationNumber{1});
     if (!configuration) {
@@ -199,7 +199,8 @@ int send_order(const Start& start, std::string_view word) {
         print(fmt::format("invalid option: \"-s {}\"", word));
         return 1;
     }
-    Ids ids;
+    Counting counting(start.counters);
+    Ids ids(counting);
     auto configuration = read_configuration(start, ids, GenerationNumber{1});
     if (!configuration) {
         print_all("emerg", configuration.error());

@@ -11,6 +11,7 @@
 #include "conf/module.h"
 #include "master/child.h"
 #include "master/live_facts.h"
+#include "metrics/row.h"
 
 namespace sluice::master {
 
@@ -22,6 +23,7 @@ struct Start {
     bool is_quiet = false;  ///< -q
     Roles roles;
     std::span<const conf::Module* const> modules;
+    metrics::Schema counters;        ///< what is counted
     const void* features = nullptr;  ///< conf::CompileOptions::features
 };
 

@@ -73,6 +73,15 @@ std::optional<Description> parse_description(std::string_view text) {
     return out;
 }
 
+Heirloom memory_heirloom(std::string_view name, int fd) {
+    return {std::string(kMemoryKey).append(name), 0, fd};
+}
+
+sys::UniqueFd Inheritance::take_memory(std::string_view name) {
+    const auto found = std::ranges::find(memory, name, &Memory::name);
+    return found == memory.end() ? sys::UniqueFd() : std::move(found->fd);
+}
+
 Inheritance take_inheritance() {
     Inheritance out;
     const std::string name(kUpgradeVariable);
@@ -84,7 +93,13 @@ Inheritance take_inheritance() {
     out.parent = found->parent;
     out.shared_log = adopt(found->shared_log);
     for (const Heirloom& heirloom : found->sockets) {
-        if (sys::UniqueFd fd = adopt(heirloom.fd); fd.is_open()) {
+        sys::UniqueFd fd = adopt(heirloom.fd);
+        if (!fd.is_open()) {
+            continue;
+        }
+        if (heirloom.key.starts_with(kMemoryKey)) {
+            out.memory.push_back({heirloom.key.substr(kMemoryKey.size()), std::move(fd)});
+        } else {
             out.sockets.push_back({heirloom.key, heirloom.member, std::move(fd)});
         }
     }

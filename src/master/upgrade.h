@@ -20,6 +20,14 @@ namespace sluice::master {
 /// "<fd> <member> <key>" for each socket.
 inline constexpr std::string_view kUpgradeVariable = "SLUICE_UPGRADE";
 
+/// A heirloom whose key begins so is a shared region. An older program takes it for a socket that
+/// its configuration does not name, and closes it.
+inline constexpr std::string_view kMemoryKey = "memory:";
+inline constexpr std::string_view kMetricsMemory = "metrics";
+
+/// The heirloom of a shared region.
+[[nodiscard]] Heirloom memory_heirloom(std::string_view name, int fd);
+
 /// What a new program found.
 struct Inheritance {
     struct Socket {
@@ -28,9 +36,19 @@ struct Inheritance {
         sys::UniqueFd fd;
     };
 
+    /// A shared region, by the name of what it holds.
+    struct Memory {
+        std::string name;
+        sys::UniqueFd fd;
+    };
+
     std::optional<pid_t> parent;  ///< the old master; none: an ordinary start
     sys::UniqueFd shared_log;
     std::vector<Socket> sockets;
+    std::vector<Memory> memory;
+
+    /// Takes the region of that name; not open where there is none.
+    [[nodiscard]] sys::UniqueFd take_memory(std::string_view name);
 };
 
 /// The variable's value as text; descriptors are numbered from 3 in the order of the list.

@@ -307,6 +307,15 @@ std::optional<SeriesId> Board::name_series(std::string_view name) {
     return std::nullopt;
 }
 
+std::string_view Board::series_name(SeriesId id) const {
+    if (id.value >= kMaxSeries) {
+        return {};
+    }
+    const SeriesEntry& entry = series_names()[id.value];
+    const bool is_named = entry.state.load(std::memory_order_acquire) == SeriesEntry::kReady;
+    return is_named ? entry.name() : std::string_view();
+}
+
 std::span<Series> Board::series(SlotId slot) const {
     if (slot.value >= shape_.slots) {
         return {};

@@ -60,6 +60,9 @@ class Board {
     /// kSeriesNameRoom are told apart by a checksum. Nothing: no id is left. Only masters call it.
     [[nodiscard]] std::optional<SeriesId> name_series(std::string_view name);
 
+    /// The name behind an id; empty where it has none.
+    [[nodiscard]] std::string_view series_name(SeriesId id) const;
+
     static constexpr std::size_t kSeriesNameRoom = 248;
 
     [[nodiscard]] int fd() const { return fd_.get(); }

@@ -18,6 +18,8 @@ inline constexpr std::size_t kMaxSeries = 512;
 inline constexpr SeriesId kOtherServers{0};
 inline constexpr SeriesId kOtherLocations{1};
 inline constexpr std::size_t kFirstSeries = 2;
+/// Names no series: `status_zone off`.
+inline constexpr SeriesId kNoSeries{0xffff};
 
 /// Milliseconds up to two minutes; every bound that status pages show is some bucket's floor.
 using LatencyHistogram = BasicHistogram<17>;

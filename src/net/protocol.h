@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "event/pool.h"
 #include "log/lane_log.h"
+#include "metrics/station.h"
 #include "net/address.h"
 #include "sys/unique_fd.h"
 
@@ -28,6 +29,8 @@ struct WorkerContext {
     std::uint64_t next_connection_number = 1;
     /// Threads for what would block the loop; null in tests that need none.
     event::Pool* pool = nullptr;
+    /// Where this worker counts; null: nowhere (programs of tests).
+    const metrics::Station* station = nullptr;
 };
 
 struct Accepted {

@@ -8,9 +8,13 @@
 
 #include "conf/process_conf.h"
 #include "log/error_log_conf.h"
+#include "metrics/process_rows.h"
 #include "modules/http/features.h"
+#include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
+#include "net/connection_rows.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/meter.h"
 #include "proto/http1/protocol.h"
 
 namespace sluice::registry {
@@ -23,6 +27,8 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kRewrite,
     &modules::kAccess,
     &modules::kTryFiles,
+    &modules::kStubStatus,
+    &modules::kStatusApi,
     &modules::kIndex,
     &modules::kAutoindex,
     &modules::kStaticFile,  // ends the content phase
@@ -37,7 +43,23 @@ constexpr const conf::Module* kProcessModules[] = {
     &http::kCoreModule,
 };
 
-constexpr http::Features kFeatures{.modules = kHttpModules};
+constexpr const metrics::Group* kCounterGroups[] = {
+    &metrics::kWorkerFacts,
+    &metrics::kMasterRows,
+    &net::kConnectionRows,
+    &http::kHttpRows,
+};
+
+constexpr const metrics::Section* kStatusSections[] = {
+    &modules::kProcessSection,
+    &modules::kConnectionSection,
+    &modules::kRequestSection,
+    &modules::kWorkerSection,
+    &modules::kLogSection,
+    &modules::kCounterSection,
+};
+
+constexpr http::Features kFeatures{.modules = kHttpModules, .sections = kStatusSections};
 
 std::vector<const conf::Module*> collect() {
     std::vector<const conf::Module*> out(std::begin(kProcessModules), std::end(kProcessModules));
@@ -65,6 +87,14 @@ std::span<const http::Module* const> http_modules() {
 std::span<const net::ProtocolKind> protocols() {
     static const std::array<net::ProtocolKind, 1> all{http1::protocol_kind()};
     return all;
+}
+
+metrics::Schema counter_groups() {
+    return kCounterGroups;
+}
+
+std::span<const metrics::Section* const> status_sections() {
+    return kStatusSections;
 }
 
 const void* features() {

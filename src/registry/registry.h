@@ -6,6 +6,8 @@
 #include <span>
 
 #include "conf/module.h"
+#include "metrics/row.h"
+#include "metrics/section.h"
 #include "net/protocol.h"
 #include "proto/http/module.h"
 
@@ -19,6 +21,12 @@ namespace sluice::registry {
 
 /// The wire protocols.
 [[nodiscard]] std::span<const net::ProtocolKind> protocols();
+
+/// The counters of every room; the layout of the board.
+[[nodiscard]] metrics::Schema counter_groups();
+
+/// The sections of status pages, in the order in which they are shown.
+[[nodiscard]] std::span<const metrics::Section* const> status_sections();
 
 /// For conf::CompileOptions::features.
 [[nodiscard]] const void* features();

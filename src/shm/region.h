@@ -21,7 +21,7 @@ struct RegionHeader {
     std::uint32_t layout = 0;  ///< version of everything behind this header
     std::uint64_t size = 0;    ///< bytes of the whole region
     std::uint32_t slots = 0;   ///< workers that have a place in it
-    std::uint32_t rows = 0;    ///< metrics only: counters per slot
+    std::uint32_t rows = 0;    ///< metrics only: rows per slot
 
     friend bool operator==(const RegionHeader&, const RegionHeader&) = default;
 };

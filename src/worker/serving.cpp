@@ -24,11 +24,13 @@ constexpr Millis kFullRetry{250};
 }  // namespace
 
 void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerId listener) {
+    connection_rows_.add(net::ConnectionRow::Accepted);
     // Room is made before the newcomer is here: it is idle itself until its first bytes come.
     if (connections() + 1 >= connection_limit_) {
         shed_idle(shed_batch());
     }
     if (net::Protocol* const protocol = protocol_of(*context_->current, listener)) {
+        connection_rows_.add(net::ConnectionRow::Handled);
         protocol->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
     } else if (leaving_) {
         // A listener that left with the last reload: its queue is served as it was promised.
@@ -36,6 +38,7 @@ void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerI
         if (former == nullptr) {
             return;
         }
+        connection_rows_.add(net::ConnectionRow::Handled);
         conf::GenerationRef current = std::exchange(context_->current, leaving_);
         former->accept({.fd = std::move(socket), .peer = peer, .listener = listener});
         context_->current = std::move(current);

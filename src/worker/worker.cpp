@@ -206,6 +206,9 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
     }
     Result<> born = open_log(hello, std::move(fds[1]), std::move(fds[2]));
     if (born) {
+        born = open_board(hello, std::move(fds[3]));
+    }
+    if (born) {
         born = assume_identity(hello);
     }
     if (!born) {
@@ -214,6 +217,7 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
     }
     context_.emplace(*loop_, *lanes_, conf::GenerationRef{});
     context_->pool = &pool_;
+    context_->station = &*station_;
     state_ = State::Waiting;
     prepare(hello.generation, fds[0]);
     if (hello.is_canary) {
@@ -225,6 +229,23 @@ Result<> Worker::open_log(const ipc::Hello& hello, sys::UniqueFd region, sys::Un
     region_.emplace(TRY(shm::SharedLog::attach(std::move(region))));
     logger_wakeup_ = std::move(wakeup);
     lanes_.emplace(*region_, hello.slot, logger_wakeup_.get());
+    return {};
+}
+
+Result<> Worker::open_board(const ipc::Hello& hello, sys::UniqueFd board) {
+    board_.emplace(TRY(metrics::Board::attach(std::move(board), registry::counter_groups())));
+    station_.emplace(*board_, *region_, hello.slot);
+    if (hello.is_canary) {
+        return {};  // leaves no trace in the slot that it borrows
+    }
+    board_->begin(hello.slot, hello.epoch);
+    connection_rows_ = station_->counters(net::kConnectionRows);
+    facts_ = station_->counters(metrics::kWorkerFacts);
+    facts_.set(metrics::WorkerFact::IsWorker, 1);
+    facts_.set(metrics::WorkerFact::Index, hello.worker_index);
+    facts_.set(metrics::WorkerFact::Restarts, hello.restarts);
+    facts_.set(metrics::WorkerFact::Started,
+               static_cast<std::uint64_t>(loop_->wall_seconds().count()));
     return {};
 }
 
@@ -306,6 +327,7 @@ void Worker::commit(GenerationNumber number) {
     } else {
         loop_->arm(leaving_timer_, kLeavingTime);
     }
+    facts_.set(metrics::WorkerFact::Generation, number.value);
     tell(ipc::Committed{number});
 }
 

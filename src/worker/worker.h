@@ -21,7 +21,10 @@
 #include "log/journal.h"
 #include "log/lane_log.h"
 #include "log/rate_limit.h"
+#include "metrics/process_rows.h"
+#include "metrics/station.h"
 #include "net/accept_gate.h"
+#include "net/connection_rows.h"
 #include "net/protocol.h"
 #include "shm/shared_log.h"
 #include "worker/listeners.h"
@@ -67,6 +70,7 @@ class Worker {
 
     void be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds);
     [[nodiscard]] Result<> open_log(const ipc::Hello& hello, sys::UniqueFd region, sys::UniqueFd wakeup);
+    [[nodiscard]] Result<> open_board(const ipc::Hello& hello, sys::UniqueFd board);
     void take_listeners(const ipc::Listeners& listeners, std::vector<sys::UniqueFd>& fds);
     void prepare(GenerationNumber number, const sys::UniqueFd& bundle);
     [[nodiscard]] conf::GenerationRef take_prepared(GenerationNumber number);
@@ -106,6 +110,11 @@ class Worker {
     std::optional<log::LaneLog> lanes_;
 
     event::Pool pool_;  ///< no thread before it is first used
+    std::optional<metrics::Board> board_;
+    std::optional<metrics::Station> station_;
+    metrics::Counters<net::ConnectionRow> connection_rows_;
+    metrics::Counters<metrics::WorkerFact> facts_;
+
     net::AcceptGate gate_;
     Listeners listeners_;
     std::optional<net::WorkerContext> context_;

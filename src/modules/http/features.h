@@ -11,6 +11,8 @@ extern const http::Module kReadBody;    ///< read_body.cpp: client_body_read, $r
 extern const http::Module kFiles;       ///< files.cpp: open_file_cache, disable_symlinks
 extern const http::Module kRewrite;     ///< rewrite.cpp: set, rewrite, if, break, return
 extern const http::Module kTryFiles;    ///< try_files.cpp
+extern const http::Module kStubStatus;  ///< stub_status.cpp
+extern const http::Module kStatusApi;   ///< status_api.cpp
 extern const http::Module kIndex;       ///< index.cpp
 extern const http::Module kAutoindex;   ///< autoindex.cpp
 extern const http::Module kStaticFile;  ///< static_file.cpp; ends the content phase

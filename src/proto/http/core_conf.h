@@ -91,6 +91,9 @@ struct CoreConf {
     conf::Setting<std::uint64_t> max_ranges{.value = std::numeric_limits<std::uint64_t>::max()};
     conf::Setting<ModifiedRule> if_modified_since{.value = ModifiedRule::Exact};
 
+    /// What requests of this very server or location are counted as; empty: by its own name.
+    std::string_view status_zone;
+
     conf::Setting<bool> internal;
     conf::Setting<bool> sendfile;
     conf::Setting<bool> tcp_nodelay{.value = true};

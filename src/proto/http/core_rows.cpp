@@ -126,6 +126,15 @@ bool set_internal(conf::Build&, const conf::Directive&, CoreConf& core) {
     return true;
 }
 
+bool set_status_zone(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    const std::string_view name = directive.args[0].text;
+    if (name.empty()) {
+        return build.invalid(directive, directive.args[0], "a name, or off");
+    }
+    core.status_zone = name;
+    return true;
+}
+
 // `internal` holds for its own location only.
 consteval conf::Row not_inherited(conf::Row row) {
     row.inherit = nullptr;
@@ -212,6 +221,10 @@ constexpr conf::Row kRows[] = {
         "How long a lingering close takes at most.").defaults("30s"),
     conf::row<&CoreConf::lingering_timeout>("lingering_timeout", kAnyHttp, conf::take(1),
         "How long a lingering close waits for more.").defaults("5s"),
+
+    conf::row_fn<CoreConf, &set_status_zone>("status_zone", kServer | kLocation, conf::take(1),
+        "Name under which status pages count this server or location; several may share one; off counts nothing. "
+        "Without any: by the server's first name and address, and by the location's own."),
 
     conf::row<&CoreConf::merge_slashes>("merge_slashes", kHttp | kServer, conf::flag(),
         "Take several slashes in a path for one.").defaults("on"),

@@ -24,6 +24,7 @@ struct Server;
 struct Location;
 struct Port;
 class Exchange;
+class Meter;
 
 /// What an exchange may ask of what carries it. Implemented by each wire's session.
 class Wire {
@@ -42,6 +43,10 @@ class Wire {
     /// Number of this connection in this worker ($connection) and of the request on it.
     virtual std::uint64_t connection_number() const = 0;
     virtual std::uint32_t request_number() const = 0;
+
+    /// Brings the gauges of connections up to date; a wire may count moves at the end of a turn
+    /// only. For whoever shows them.
+    virtual void publish_state() {}
 
   protected:
     ~Wire() = default;
@@ -83,6 +88,7 @@ class Exchange {
     RequestBody body;  ///< what read_body() has got
     Timings timings;
     conf::GenerationRef generation;  ///< the configuration this exchange began on; kept to its end
+    Meter* meter = nullptr;  ///< counts it at its end; null: nobody does
     const Port* port = nullptr;
     const Server* server = nullptr;
     const Location* location = nullptr;

@@ -26,7 +26,11 @@ std::uint64_t not_negative(std::int64_t value) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
 }
 
-void add(metrics::Series& series, const Addition& what) {
+void add(std::span<metrics::Series> all, SeriesId id, const Addition& what) {
+    if (id.value >= all.size()) {
+        return;  // `status_zone off`, or nobody counts
+    }
+    metrics::Series& series = all[id.value];
     metrics::bump(series.responses[what.answer_class]);
     metrics::bump(series.received, what.received);
     metrics::bump(series.sent, what.sent);
@@ -50,9 +54,9 @@ void Meter::count(const Exchange& exchange) {
         what.bucket = metrics::LatencyHistogram::bucket_of(what.millis);
     }
     const Location& location = *exchange.location;
-    add(series_[exchange.server->series.value], what);
+    add(series_, exchange.server->series, what);
     if (location.match != Match::Root) {
-        add(series_[location.series.value], what);
+        add(series_, location.series, what);
     }
 }
 

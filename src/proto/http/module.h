@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "conf/module.h"
+#include "metrics/section.h"
 #include "net/protocol.h"
 #include "script/variable.h"
 
@@ -70,6 +71,8 @@ struct Module {
 /// constexpr object of this type. The modules run in this order.
 struct Features {
     std::span<const Module* const> modules;
+    /// The sections of status pages, in their order.
+    std::span<const metrics::Section* const> sections{};
 };
 
 /// The variables that templates of this configuration may use: HTTP's own and the modules'. Inside

@@ -5,6 +5,7 @@
 #include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/error_pages.h"
+#include "proto/http/meter.h"
 #include "proto/http/exchange.h"
 #include "proto/http/redirect.h"
 #include "proto/http/router.h"
@@ -328,6 +329,9 @@ void Exchange::discard_reply() {
 void Exchange::end() {
     if (location != nullptr) {
         run_rules(*this, Phase::Log);
+        if (meter != nullptr) {
+            meter->count(*this);
+        }
     }
     discard_reply();
     while (holdings != nullptr) {

@@ -46,6 +46,7 @@ struct Location {
     const Location* outer = nullptr;           ///< the one it is nested in
     const script::Pattern* pattern = nullptr;  ///< of Regex and RegexNoCase
     bool has_pattern = false;                  ///< here or in an outer one
+    SeriesId series;  ///< what is counted of its requests; not for Match::Root
 };
 
 struct Server {
@@ -54,6 +55,7 @@ struct Server {
     Location* root = nullptr;  ///< the server's own level: used before a location is chosen
     conf::Position at;
     std::size_t variable_count = 0;  ///< slots of Exchange::variables
+    SeriesId series;  ///< what is counted of its requests
     /// For lines about this server's configuration that any client can cause again and again. The
     /// one thing here that changes while requests are served.
     mutable log::RateLimit trouble{Millis(60'000)};

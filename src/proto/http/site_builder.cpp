@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "conf/generation.h"
+#include "metrics/series.h"
 #include "net/address.h"
 #include "proto/http/core_conf.h"
 
@@ -36,6 +37,27 @@ const ServerNames* build_names(conf::Build& build,
         }
     }
     return names.build(build.arena());
+}
+
+constexpr std::string_view kNoZone = "off";
+
+/// As it is written before a location's name.
+std::string_view modifier_of(Match match) {
+    switch (match) {
+        case Match::Exact:
+            return "= ";
+        case Match::PrefixNoRegex:
+            return "^~ ";
+        case Match::Regex:
+            return "~ ";
+        case Match::RegexNoCase:
+            return "~* ";
+        case Match::Root:
+        case Match::Prefix:
+        case Match::Named:
+            return "";
+    }
+    return "";
 }
 
 const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
@@ -129,7 +151,62 @@ void SiteBuilder::freeze_server(ServerDraft& draft, conf::Build& build) {
         server.name.remove_prefix(1);  // nginx: ".example.com" is called "example.com"
     }
     server.variable_count = variables.count();
+    name_series(build, draft);
     freeze_location(build, draft.root);
+}
+
+/// Stable over reloads: a server is known by its first name and address, a location by its
+/// pattern and those around it.
+void SiteBuilder::name_series(conf::Build& build, ServerDraft& draft) {
+    Server& server = *draft.server;
+    const std::string_view zone = server.root->level->conf<CoreConf>().status_zone;
+    const std::string_view address =
+        draft.addresses.empty() ? std::string_view() : draft.addresses.front().key;
+    const bool is_named = !server.name.empty() && server.name != "_";
+    const std::string name = !zone.empty() ? std::string(zone)
+                             : is_named    ? fmt::format("{}@{}", server.name, address)
+                                           : std::string(address);
+    server.series = zone == kNoZone ? metrics::kNoSeries
+                                    : build.declare_series({.id = metrics::kOtherServers,
+                                                            .server = name,
+                                                            .location = {},
+                                                            .is_location = false},
+                                                           server.at);
+    for (LocationDraft* const child : draft.root.children) {
+        name_series(build, *child, name, {});
+    }
+}
+
+void SiteBuilder::name_series(conf::Build& build,
+                              LocationDraft& draft,
+                              std::string_view server,
+                              const std::string& outer) {
+    Location& location = *draft.location;
+    const std::string_view zone = location.level->conf<CoreConf>().status_zone;
+    const std::string path =
+        fmt::format("{}{}{}{}", outer, outer.empty() ? "" : " ", modifier_of(location.match),
+                    location.name);
+    location.series = metrics::kNoSeries;
+    if (zone != kNoZone) {
+        location.series =
+            build.declare_series({.id = metrics::kOtherLocations,
+                                  .server = zone.empty() ? server : std::string_view(),
+                                  .location = zone.empty() ? std::string_view(path) : zone,
+                                  .is_location = true},
+                                 location.at);
+    }
+    share_series(draft);
+    for (LocationDraft* const child : draft.children) {
+        name_series(build, *child, server, path);
+    }
+}
+
+/// What has no name is counted with the location around it.
+void SiteBuilder::share_series(LocationDraft& draft) {
+    for (LocationDraft* const nameless : draft.nameless) {
+        nameless->location->series = draft.location->series;
+        share_series(*nameless);
+    }
 }
 
 void SiteBuilder::freeze_location(conf::Build& build, LocationDraft& draft) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -70,6 +71,12 @@ class SiteBuilder {
     void freeze_location(conf::Build& build, LocationDraft& draft);
     void bind_rules(conf::Build& build, Location& location);
     void freeze_server(ServerDraft& draft, conf::Build& build);
+    static void name_series(conf::Build& build, ServerDraft& draft);
+    static void name_series(conf::Build& build,
+                            LocationDraft& draft,
+                            std::string_view server,
+                            const std::string& outer);
+    static void share_series(LocationDraft& draft);
     void freeze_port(conf::Build& build, std::string_view key);
 
     std::span<const Module* const> modules_;

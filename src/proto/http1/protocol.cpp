@@ -17,6 +17,10 @@ net::ProtocolKind protocol_kind() {
 Http1::Http1(net::WorkerContext& worker)
     : worker_(worker), scratch_(std::make_unique_for_overwrite<char[]>(kScratchSize)) {
     free_talks_.reserve(kKeptTalks);
+    if (worker.station != nullptr) {
+        meter_ = http::Meter(*worker.station);
+        connection_rows_ = worker.station->counters(net::kConnectionRows);
+    }
 }
 
 Http1::~Http1() {
@@ -27,6 +31,7 @@ void Http1::accept(net::Accepted connection) {
     Session* const session =
         sessions_.make(*this, worker_.loop, std::move(connection.fd), connection.peer,
                        connection.listener, worker_.next_connection_number++);
+    connection_rows_.add(session->counted_as());
     note_idle(*session);
     if (!session->adopt()) {
         destroy(*session);
@@ -79,6 +84,7 @@ void Http1::give_back(Talk& talk) {
 
 void Http1::destroy(Session& session) {
     session.abandon();
+    connection_rows_.subtract(session.counted_as());
     sessions_.destroy(&session);
 }
 

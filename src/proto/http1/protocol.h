@@ -11,7 +11,9 @@
 
 #include "base/list.h"
 #include "base/slab.h"
+#include "net/connection_rows.h"
 #include "net/protocol.h"
+#include "proto/http/meter.h"
 #include "proto/http1/head_writer.h"
 #include "proto/http1/outbox.h"
 #include "proto/http1/session.h"
@@ -54,6 +56,12 @@ class Http1 final : public net::Protocol {
     void give_back(Talk& talk);
     void destroy(Session& session);
 
+    [[nodiscard]] http::Meter& meter() { return meter_; }
+
+    [[nodiscard]] metrics::Counters<net::ConnectionRow>& connection_rows() {
+        return connection_rows_;
+    }
+
     void note_idle(Session& session) { idle_.push_back(session); }
 
     void note_busy(Session& session) { busy_.push_back(session); }
@@ -63,6 +71,8 @@ class Http1 final : public net::Protocol {
     static constexpr std::size_t kKeptTalks = 256;
 
     net::WorkerContext& worker_;
+    http::Meter meter_;
+    metrics::Counters<net::ConnectionRow> connection_rows_;
     Slab<Session> sessions_;
     IntrusiveList<Session, SessionLink> idle_;  // longest idle first
     IntrusiveList<Session, SessionLink> busy_;

@@ -145,6 +145,22 @@ void Session::go(State next) {
     BUG_UNLESS((kAllowed[static_cast<std::size_t>(state_)] & bit(next)) != 0,
                "http1 session: transition that the table does not allow");
     state_ = next;
+    if (next == State::Head) {
+        protocol_.meter().count_request();
+    }
+}
+
+void Session::publish_state() {
+    // The rules of a request run while the state is still Head.
+    const bool is_reading = state_ == State::Head && !talk_->is_running;
+    const net::ConnectionRow row = state_ == State::Idle ? net::ConnectionRow::Waiting
+                                   : is_reading          ? net::ConnectionRow::Reading
+                                                         : net::ConnectionRow::Writing;
+    if (row != counted_as_) {
+        protocol_.connection_rows().subtract(counted_as_);
+        protocol_.connection_rows().add(row);
+        counted_as_ = row;
+    }
 }
 
 Step Session::step_idle() {
@@ -220,6 +236,7 @@ void Session::start_exchange() {
     talk.is_running = true;
     talk.next = talk.begin + talk.scan.size();
     exchange.generation = generation_;
+    exchange.meter = &protocol_.meter();
     exchange.port = port_;
     exchange.server = port_->default_server;
     exchange.timings.started = talk.head_started;
@@ -315,6 +332,7 @@ void Session::settle() {
     if (state_ == State::Idle) {
         rest();
     }
+    publish_state();
     if (!watch()) {
         static_cast<void>(destroy());
         return;

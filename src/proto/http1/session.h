@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "conf/generation.h"
 #include "net/connection.h"
+#include "net/connection_rows.h"
 #include "proto/http/site.h"
 #include "proto/http1/body_reader.h"
 #include "proto/http1/head_scan.h"
@@ -63,6 +64,12 @@ class Session final : public net::Connection, public SessionLink {
     [[nodiscard]] std::uint32_t requests() const { return requests_; }
 
     [[nodiscard]] State state() const { return state_; }
+
+    /// Moves this connection to the gauge that its state belongs to. Done at the end of a run, so
+    /// that a request that is served in one costs nothing here.
+    void publish_state();
+
+    [[nodiscard]] net::ConnectionRow counted_as() const { return counted_as_; }
 
   private:
     static void on_event_of(net::Connection& connection);
@@ -123,6 +130,7 @@ class Session final : public net::Connection, public SessionLink {
     std::uint32_t requests_ = 0;
     std::uint32_t timeout_ms_ = 0;  ///< keep-alive or lingering, as of the last exchange's location
     State state_ = State::Idle;
+    net::ConnectionRow counted_as_ = net::ConnectionRow::Waiting;
 };
 
 // HOUSE §6: the goal for an idle connection.

@@ -64,6 +64,10 @@ std::uint32_t Talk::request_number() const {
     return session->requests();
 }
 
+void Talk::publish_state() {
+    session->publish_state();
+}
+
 void Talk::attach(Session& the_session) {
     session = &the_session;
     reads = 0;

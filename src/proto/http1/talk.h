@@ -39,6 +39,7 @@ class Talk final : public http::Wire {
     const net::Address& local() const override;
     std::uint64_t connection_number() const override;
     std::uint32_t request_number() const override;
+    void publish_state() override;
 
     /// As taken from the pool, for `session`.
     void attach(Session& session);

@@ -14,6 +14,7 @@ Hello full_hello() {
                  .epoch = 9,
                  .worker_index = 2,
                  .worker_count = 4,
+                 .restarts = 3,
                  .generation = GenerationNumber{0x0102030405060708},
                  .cpu = -1,
                  .cpus = {0, 3},
@@ -137,8 +138,8 @@ TEST(Message, LargestListsFitOneRecord) {
 }
 
 TEST(Message, KnowsHowManyDescriptorsItNeeds) {
-    EXPECT_TRUE(fds_fit(full_hello(), 3));
-    EXPECT_FALSE(fds_fit(full_hello(), 2));
+    EXPECT_TRUE(fds_fit(full_hello(), 4));
+    EXPECT_FALSE(fds_fit(full_hello(), 3));
     EXPECT_TRUE(fds_fit(Listeners{.grants = {{}, {}}}, 2));
     EXPECT_FALSE(fds_fit(Listeners{.grants = {{}, {}}}, 0));
     EXPECT_FALSE(fds_fit(Ready{}, 1));

@@ -69,7 +69,8 @@ class TextFacts final : public conf::Facts {
     SinkId sink_id(std::string_view target) override { return ids.sink(target); }
 
     std::string text;
-    Ids ids;
+    Counting counting{{}};
+    Ids ids{counting};
 };
 
 struct CustodyTest : testing::Test {
