@@ -54,7 +54,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("-T", options.dumps, "test the configuration, print it and exit");
     app.add_flag("-q", options.is_quiet, "print errors only while testing");
     app.add_option("-s", options.order, "send an order to the running master")
-        ->type_name("reload|quit|stop|reopen|upgrade");
+        ->type_name("reload|quit|stop|reopen|upgrade|stats|workers=N|loglevel=LEVEL");
     app.add_flag("-v", options.shows_version, "print the version and exit");
     app.add_flag("-V", options.shows_build, "print version and build and exit");
     app.add_option("--explain", options.explain, "explain a directive and exit")

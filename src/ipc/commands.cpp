@@ -20,6 +20,9 @@ constexpr std::array kCommands = {
     Command{SIGTERM,  NumberBase::Absolute, "TERM",  "stop",    Order::FastStop,      false, "Stops at once."},
     Command{SIGINT,   NumberBase::Absolute, "INT",   "",        Order::FastStop,      false, "Stops at once."},
     Command{SIGCHLD,  NumberBase::Absolute, "CHLD",  "",        Order::ReapChildren,  false, "Sent by the kernel: a child has died; it is reaped and started again."},
+    Command{0,        NumberBase::RealTime, "RTMIN",   "stats",    Order::DumpStatistics, false, "Writes statistics to the error log, whatever its level."},
+    Command{1,        NumberBase::RealTime, "RTMIN+1", "workers",  Order::SetWorkers,     true,  "Payload: how many workers there shall be, until the next reload."},
+    Command{2,        NumberBase::RealTime, "RTMIN+2", "loglevel", Order::SetLogLevel,    true,  "Payload: level of error logs, 0 (emerg) to 7 (debug), until the next reload."},
     Command{SIGPIPE,  NumberBase::Absolute, "PIPE",  "",        Order::Ignore,        false, "Ignored; a broken pipe is an ordinary write error."},
 };
 // clang-format on

@@ -20,6 +20,9 @@ enum class Order : std::uint8_t {
     FastStop,
     ReapChildren,
     Ignore,
+    DumpStatistics,
+    SetWorkers,
+    SetLogLevel,
 };
 
 /// How a row's signal number is counted: as it is, or from SIGRTMIN, which is known only at run

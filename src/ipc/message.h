@@ -43,7 +43,7 @@ struct Hello {
     GenerationNumber generation;      ///< of the bundle
     std::int32_t cpu = -1;            ///< CPU to pin to; -1 none. Used where `cpus` is empty
     std::vector<std::uint16_t> cpus;  ///< worker_cpu_affinity's mask as CPU numbers; empty: none
-    std::uint8_t level = 0;           ///< log level of the main error log
+    std::uint8_t level = 0;  ///< what SetLogLevel would set, plus 1; 0: as configured
     bool is_canary = false;
     bool drops_user = false;  ///< whether the four fields below apply (master is root)
     std::uint32_t uid = 0;
@@ -116,7 +116,8 @@ struct Stop {
     friend bool operator==(const Stop&, const Stop&) = default;
 };
 
-/// Write error-log lines of `level` and graver ones.
+/// Write error-log lines of `level` (0 … 7) and graver ones, whatever is configured, until the next
+/// Commit. The logger: its own lines, until the next such message.
 struct SetLogLevel {
     std::uint8_t level = 0;
     friend bool operator==(const SetLogLevel&, const SetLogLevel&) = default;

@@ -5,6 +5,7 @@
 // Runs in: any.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <sys/types.h>
 
@@ -37,13 +38,24 @@ class Journal {
     /// Where lines of log::write go (error_log of the main level); needs lanes.
     void set_main(const Destination& main) { main_ = main; }
 
+    /// From now on every destination takes `level` and graver, whatever it was configured for;
+    /// nothing: as configured. Needs lanes.
+    void use_level(std::optional<Level> level) { live_level_ = level; }
+
+    [[nodiscard]] std::optional<Level> live_level() const { return live_level_; }
+
+    /// Whether a line for `to` would go anywhere.
+    [[nodiscard]] bool takes(const Destination& to, Level level) const {
+        return live_level_ ? !to.empty() && level <= *live_level_ : to.takes(level);
+    }
+
     /// Prints to another descriptor (the first opened error log) while there are no lanes.
     void use_fd(int fd, Level threshold);
     void refresh_pid();
 
     /// Whether a line for the process's own destination would go anywhere.
     [[nodiscard]] bool is_on(Level level) const {
-        return lanes_ != nullptr ? main_.takes(level) : level <= threshold_;
+        return lanes_ != nullptr ? takes(main_, level) : level <= threshold_;
     }
 
     [[nodiscard]] const Destination& main() const { return main_; }
@@ -57,6 +69,7 @@ class Journal {
     int fd_;
     Level threshold_;
     pid_t pid_;
+    std::optional<Level> live_level_;
     LaneLog* lanes_ = nullptr;
     Destination main_;
 };

@@ -55,6 +55,11 @@ bool is_on(Level level) {
     return journal != nullptr ? journal->is_on(level) : level <= Level::Notice;
 }
 
+bool is_on(const Destination& to, Level level) {
+    const Journal* const journal = Journal::installed();
+    return journal != nullptr ? journal->takes(to, level) : to.takes(level);
+}
+
 void vwrite(Level level, fmt::string_view format, fmt::format_args args) {
     with_line(format, args, [level](std::string_view line) {
         Journal* const journal = Journal::installed();

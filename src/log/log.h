@@ -19,6 +19,9 @@ namespace sluice::log {
 /// Whether the process's own destination takes `level`; ask before costly arguments.
 [[nodiscard]] bool is_on(Level level);
 
+/// Whether `to` takes `level`.
+[[nodiscard]] bool is_on(const Destination& to, Level level);
+
 void vwrite(Level level, fmt::string_view format, fmt::format_args args);
 void vwrite_to(const Destination& to, Level level, fmt::string_view format, fmt::format_args args);
 
@@ -37,7 +40,7 @@ void write_to(const Destination& to,
               Level level,
               fmt::format_string<Args...> format,
               const Args&... args) {
-    if (to.takes(level)) {
+    if (is_on(to, level)) {
         vwrite_to(to, level, format, fmt::make_format_args(args...));
     }
 }

@@ -135,6 +135,9 @@ void Process::obey(ipc::Received& received) {
         }
     } else if (const auto* const sinks = std::get_if<ipc::Sinks>(&received.message)) {
         open_sinks(*sinks, received.fds);
+    } else if (const auto* const level = std::get_if<ipc::SetLogLevel>(&received.message)) {
+        // Lines of others passed their level before they came; this is for our own.
+        log::Journal::installed()->use_fd(2, static_cast<log::Level>(level->level));
     } else if (std::holds_alternative<ipc::DrainAndExit>(received.message)) {
         state_ = State::Quitting;
     }

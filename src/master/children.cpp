@@ -68,20 +68,27 @@ void Master::start_logger() {
     for (const SinksMessage& sinks : sinks_.messages(false)) {
         supervisor_->send(**logger, sinks.message, sinks.fds);
     }
+    if (live_.level) {
+        supervisor_->send(**logger, ipc::SetLogLevel{static_cast<std::uint8_t>(*live_.level)});
+    }
 }
 
 ipc::Hello Master::hello_for(const Child& child, const Configuration& configuration) const {
     const conf::ProcessConf& settings = conf::process_conf(*configuration.generation);
     Identity identity = identity_for(settings);
+    // A candidate configuration has its own levels; they count from its Commit on.
+    const bool is_live = live_.level && configuration.generation.get() == current_.generation.get();
+    const auto level =
+        static_cast<std::uint8_t>(is_live ? static_cast<unsigned>(*live_.level) + 1 : 0);
     return {.slot = *child.slot,
             .epoch = region_->table().info(*child.slot).epoch,
             .worker_index = child.index,
-            .worker_count = settings.worker_processes.value,
+            .worker_count = wanted_workers(),
             .restarts = child.index < respawns_.size() ? respawns_[child.index]->restarts : 0,
             .generation = configuration.generation->number(),
             .cpu = -1,
             .cpus = cpus_for(settings, child.index),
-            .level = 0,
+            .level = level,
             .is_canary = child.kind == ChildKind::Canary,
             .drops_user = identity.drops_user,
             .uid = identity.account.uid,
@@ -137,7 +144,7 @@ void Master::ensure_workers() {
     if (!may_start || !has_workers_) {
         return;
     }
-    for (std::uint32_t index = 0; index < settings().worker_processes.value; ++index) {
+    for (std::uint32_t index = 0; index < wanted_workers(); ++index) {
         bool is_there = respawn_of(index).is_armed();
         supervisor_->each(ChildKind::Worker, [&](const Child& worker) {
             is_there = is_there || (worker.index == index && is_serving(worker));
@@ -229,6 +236,7 @@ void Master::on_message(Child& child, const ipc::Message& message) {
                 reload_.on_committed(child.id, m.generation);
             }
             go_to_serving_when_ready();
+            control_->ask_again();
         } else if constexpr (std::is_same_v<T, ipc::Drained>) {
             child.has_drained = true;
         }
@@ -273,7 +281,7 @@ void Master::on_worker_death(const Child& worker) {
     const bool was_told_to_go = worker.is_retiring || worker.is_replaced || worker.is_candidate;
     const bool may_start = phase_ == Phase::Starting || phase_ == Phase::Serving;
     if (was_told_to_go || !may_start || !has_workers_ ||
-        worker.index >= settings().worker_processes.value) {
+        worker.index >= wanted_workers()) {
         return rebalance_groups();
     }
     Respawn& respawn = respawn_of(worker.index);

@@ -35,6 +35,18 @@ std::string control_path(const std::string& pid_path) {
     return pid_path + ".ctl";
 }
 
+ControlSocket::ControlSocket(event::Loop& loop, const Answers& answers)
+    : loop_(loop), answers_(answers) {
+    asking_.owner = this;
+    asking_.run = [](event::Posted& posted) {
+        static_cast<Asking&>(posted).owner->ask_questions();
+    };
+}
+
+ControlSocket::~ControlSocket() {
+    close();
+}
+
 Result<> ControlSocket::open(const std::string& path) {
     const net::Address address = TRY(unix_address(path));
     sys::UniqueFd socket = TRY(sys::socket(AF_UNIX, SOCK_STREAM));
@@ -110,7 +122,7 @@ void ControlSocket::serve(Client& client, std::uint32_t events) {
         return write_reply(client);
     }
     // Waiting for the outcome: the client only has to stay.
-    if (client.run && (events & (EPOLLHUP | EPOLLERR)) != 0) {
+    if ((client.run || client.has_question) && (events & (EPOLLHUP | EPOLLERR)) != 0) {
         return drop(client);
     }
     read_request(client);
@@ -126,18 +138,18 @@ void ControlSocket::read_request(Client& client) {
         return;
     }
     client.request.append(bytes.data(), got->size);
-    if (client.run || client.request.size() > kMaxRequest) {
+    if (client.run || client.has_question || client.request.size() > kMaxRequest) {
         return drop(client);
     }
     if (!client.request.ends_with('\n')) {
         return;
     }
     if (client.request != kReload) {
-        client.reply = "error\nunknown request\n";
-        client.has_reply = true;
-        return write_reply(client);
+        client.request.pop_back();
+        client.has_question = true;
+        return ask_again();
     }
-    client.run = on_reload_(owner_);
+    client.run = answers_.on_reload(answers_.owner);
     if (!client.run) {
         client.reply = "error\nthis master is stopping or being replaced\n";
         client.has_reply = true;
@@ -151,6 +163,27 @@ void ControlSocket::answer(std::uint64_t run, const std::string& text) {
         ++at;  // write_reply may drop the client
         if (client.run == run && !client.has_reply) {
             client.reply = text;
+            client.has_reply = true;
+            write_reply(client);
+        }
+    }
+}
+
+void ControlSocket::ask_again() {
+    if (!asking_.is_linked()) {
+        loop_.post(asking_);
+    }
+}
+
+void ControlSocket::ask_questions() {
+    for (auto at = clients_.begin(); at != clients_.end();) {
+        Client& client = **at;
+        ++at;  // write_reply may drop the client
+        if (!client.has_question || client.has_reply) {
+            continue;
+        }
+        if (auto answer = answers_.on_question(answers_.owner, client.request); answer) {
+            client.reply = std::move(*answer);
             client.has_reply = true;
             write_reply(client);
         }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ControlSocket: the private Unix socket beside the pid file over which `-s reload` asks and waits
 // for the outcome. A request is the line "reload\n"; the answer is "ok <generation>\n", or
-// "error\n" and the text, up to the end of the stream. Runs in: master; ask() in the command line.
+// "error\n" and the text, up to the end of the stream. Any other line is a question whether an order
+// that came as a signal is done ("workers=8\n"), answered when it is. Runs in: master; ask() in the
+// command line.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +28,22 @@ class ControlSocket {
     /// nothing where this master takes no orders now. The run must not begin inside the call: its
     /// answer could not be matched yet.
     using OnReload = std::optional<std::uint64_t> (*)(void* owner);
+    /// Called for each other request, without its end, now and at ask_again(); gives the answer, or
+    /// nothing while there is none. Never called inside the turn that read the request's connection.
+    using OnQuestion = std::optional<std::string> (*)(void* owner, std::string_view question);
+
+    struct Answers {
+        void* owner = nullptr;
+        OnReload on_reload = nullptr;
+        OnQuestion on_question = nullptr;
+    };
+
     /// Clients at a time; more are refused.
     static constexpr std::size_t kMaxClients = 64;
     static constexpr Millis kClientLimit{60'000};
 
-    ControlSocket(event::Loop& loop, OnReload on_reload, void* owner)
-        : loop_(loop), on_reload_(on_reload), owner_(owner) {}
-
-    ~ControlSocket() { close(); }
+    ControlSocket(event::Loop& loop, const Answers& answers);
+    ~ControlSocket();
 
     ControlSocket(const ControlSocket&) = delete;
     ControlSocket& operator=(const ControlSocket&) = delete;
@@ -48,6 +58,8 @@ class ControlSocket {
 
     /// Answers everybody who waits for `run`.
     void answer(std::uint64_t run, const std::string& text);
+    /// Asks the open questions again in this turn.
+    void ask_again();
 
   private:
     struct Client : event::Pollable, event::Timer {
@@ -55,6 +67,7 @@ class ControlSocket {
         sys::UniqueFd socket;
         std::string request;
         std::optional<std::uint64_t> run;
+        bool has_question = false;  ///< `request` is a question without an answer yet
         std::string reply;
         bool has_reply = false;
     };
@@ -69,9 +82,15 @@ class ControlSocket {
     void write_reply(Client& client);
     void drop(Client& client);
 
+    struct Asking : event::Posted {
+        ControlSocket* owner = nullptr;
+    };
+
+    void ask_questions();
+
     event::Loop& loop_;
-    OnReload on_reload_;
-    void* owner_;
+    Answers answers_;
+    Asking asking_;
     std::string path_;
     sys::UniqueFd socket_;
     Listener listener_;

@@ -100,7 +100,14 @@ Result<> Master::open_machinery() {
     supervisor_.emplace(*loop_, start_.roles, region_->table(), owner);
     supervisor_->keep_errors_from_children(settings().daemon.value);
     control_.emplace(
-        *loop_, [](void* self) { return static_cast<Master*>(self)->reload_for_client(); }, this);
+        *loop_,
+        ControlSocket::Answers{
+            .owner = this,
+            .on_reload = [](void* self) { return static_cast<Master*>(self)->reload_for_client(); },
+            .on_question =
+                [](void* self, std::string_view question) {
+                    return static_cast<Master*>(self)->answer_question(question);
+                }});
     if (const Result<> opened = control_->open(control_path(pid_file_.path())); !opened) {
         log::write(log::Level::Warn, "no control socket: {}", log::Failure{opened.error()});
     }
@@ -147,6 +154,10 @@ void Master::bind_timers() {
     logger_respawn_.master = this;
     logger_respawn_.fire = [](event::Timer& timer) {
         static_cast<Respawn&>(timer).master->start_logger();
+    };
+    live_task_.master = this;
+    live_task_.run = [](event::Posted& posted) {
+        static_cast<Task&>(posted).master->apply_live_settings();
     };
     reload_task_.master = this;
     reload_task_.run = [](event::Posted& posted) { static_cast<Task&>(posted).master->reload(); };
@@ -195,7 +206,7 @@ void Master::go_to_serving_when_ready() {
     std::uint32_t serving = 0;
     supervisor_->each(ChildKind::Worker,
                       [&](const Child& worker) { serving += worker.has_committed ? 1 : 0; });
-    if (serving < settings().worker_processes.value) {
+    if (serving < wanted_workers()) {
         return;
     }
     go_to_serving();

@@ -137,6 +137,20 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void close_leaving_listeners();
     std::optional<std::uint64_t> reload_for_client();
 
+    // ---- live.cpp: what signals change until the next reload ----
+    [[nodiscard]] std::uint32_t wanted_workers() const;
+    void set_workers(int count);
+    void set_log_level(int level);
+    void refuse(std::string text);
+    void apply_live_settings();
+    void apply_workers();
+    void apply_log_level();
+    void forget_live_settings();
+    void dump_statistics();
+    void dump_child(const Child& child) const;
+    std::optional<std::string> answer_question(std::string_view question);
+    std::optional<std::string> answer_workers(std::uint64_t count);
+
     // ---- orders.cpp: signals ----
     void obey(const sys::SignalInfo& signal);
     void hang_up();
@@ -177,6 +191,17 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::optional<ControlSocket> control_;
     Reload reload_;
 
+    /// What signals last asked for; nothing: as configured.
+    struct Live {
+        std::optional<std::uint32_t> workers;
+        std::optional<log::Level> level;
+        bool changes_workers = false;  ///< still to be applied, in live_task_ or after a reload
+        bool changes_level = false;
+        bool outlives_reload = false;  ///< the level came after the reload that runs
+        std::string refusal;  ///< of the last order that was not obeyed
+    };
+
+    Live live_;
     bool has_workers_ = true;                         ///< false after WINCH
     bool wants_reload_ = false;                       ///< HUP came while starting
     bool wants_upgrade_ = false;  ///< the same for USR2
@@ -187,6 +212,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Timer leaving_timer_;
     Timer limit_;  ///< of Starting, Stopping and Draining
     Task reload_task_;
+    Task live_task_;
     Turn turn_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Master: what each signal makes it do, from the one table in ipc/commands.
 // Runs in: master.
+#include <fmt/format.h>
+
 #include "log/log.h"
 #include "master/master.h"
 #include "sys/process.h"
@@ -20,8 +22,10 @@ void Master::obey(const sys::SignalInfo& signal) {
         return;
     }
     if (command->order != ipc::Order::ReapChildren && command->order != ipc::Order::Ignore) {
-        log::write(log::Level::Notice, "signal {} (SIG{}) received from {}", signal.number,
-                   command->signal_name, signal.sender);
+        log::write(log::Level::Notice, "signal {} (SIG{}{}) received from {}", signal.number,
+                   command->signal_name,
+                   command->has_payload ? fmt::format(", payload {}", signal.payload) : "",
+                   signal.sender);
     }
     switch (command->order) {
         case ipc::Order::Reload:
@@ -39,6 +43,12 @@ void Master::obey(const sys::SignalInfo& signal) {
             return stop();
         case ipc::Order::ReapChildren:
             return supervisor_->reap_all();
+        case ipc::Order::DumpStatistics:
+            return dump_statistics();
+        case ipc::Order::SetWorkers:
+            return set_workers(signal.payload);
+        case ipc::Order::SetLogLevel:
+            return set_log_level(signal.payload);
         case ipc::Order::Ignore:
             return;
     }

@@ -134,6 +134,7 @@ Master::Outcome<std::set<ChildId>> Master::start_new_workers() {
 void Master::commit(const std::set<ChildId>& workers) {
     current_ = std::move(*candidate_);
     candidate_.reset();
+    forget_live_settings();
     const conf::Generation& generation = *current_.generation;
     counting_.note_generation(generation.number());
     if (Child* const logger = supervisor_->logger(); logger != nullptr) {
@@ -184,11 +185,11 @@ void Master::roll_back() {
 
 void Master::retire_old() {
     supervisor_->each(ChildKind::Worker, [&](Child& worker) {
-        if (worker.is_replaced || worker.index >= settings().worker_processes.value) {
+        if (worker.is_replaced || worker.index >= wanted_workers()) {
             retire(worker);
         }
     });
-    for (std::size_t i = settings().worker_processes.value; i < respawns_.size(); ++i) {
+    for (std::size_t i = wanted_workers(); i < respawns_.size(); ++i) {
         event::TimerWheel::disarm(*respawns_[i]);
     }
     ensure_workers();
@@ -217,6 +218,10 @@ void Master::disarm() {
 
 void Master::report(const ReloadOutcome& outcome) {
     counting_.note_reload(outcome.is_accepted);
+    live_.outlives_reload = false;
+    if (live_.changes_workers) {
+        loop_->post(live_task_);  // an order that came while the reload ran
+    }
     if (outcome.is_accepted) {
         log::write(log::Level::Notice, "generation {} serves", outcome.generation.value);
         return control_->answer(outcome.run, fmt::format("ok {}\n", outcome.generation.value));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "conf/explain.h"
 #include "conf/process_conf.h"
 #include "log/log.h"
@@ -27,6 +28,15 @@ namespace {
 
 /// A reload may wait for another one before it, each as long as its time-outs.
 constexpr Millis kReloadWait{50'000};
+/// New workers have to start; a reload may run before they may.
+constexpr Millis kLiveWait{50'000};
+
+/// A word of `-s`, with what stands behind its equals sign.
+struct Word {
+    std::string_view text;
+    const ipc::Command* command = nullptr;
+    int payload = 0;
+};
 
 void print(std::string_view text) {
     static_cast<void>(sys::write_all(2, fmt::format("sluice: {}\n", text)));
@@ -88,6 +98,55 @@ int send_signal(pid_t pid, const ipc::Command& command) {
     return 0;
 }
 
+/// A real-time signal: it waits its turn in the kernel's queue and none is merged with another.
+bool queue_signal(pid_t pid, const ipc::Command& command, int payload) {
+    const Result<> sent = sys::queue_signal(pid, ipc::number_of(command), payload);
+    if (sent) {
+        return true;
+    }
+    const bool is_full = sent.error().code == EAGAIN;
+    print(fmt::format("[alert] {}{}", log::Failure{sent.error(), fmt::format("to {}", pid)},
+                      is_full ? ": the queue of signals is full, its size is RLIMIT_SIGPENDING"
+                              : ""));
+    return false;
+}
+
+/// What the master answered, told to the person. Gives the exit code.
+int tell_outcome(const Start& start, std::string_view word, std::string_view answer) {
+    while (answer.ends_with('\n')) {
+        answer.remove_suffix(1);
+    }
+    if (answer.starts_with("ok ")) {
+        if (!start.is_quiet) {
+            print(answer.substr(3));
+        }
+        return 0;
+    }
+    const std::size_t line_end = answer.find('\n');
+    print(line_end == answer.npos
+              ? fmt::format("[error] {}: the master ended, outcome unknown", word)
+              : fmt::format("[error] {}", answer.substr(line_end + 1)));
+    return 1;
+}
+
+int queue_and_wait(const Start& start,
+                   const std::string& pid_path,
+                   pid_t pid,
+                   const Word& word) {
+    if (!queue_signal(pid, *word.command, word.payload)) {
+        return 1;
+    }
+    const Result<std::string> answer =
+        ask(control_path(pid_path), std::string(word.text) + "\n", kLiveWait);
+    if (!answer) {
+        print(fmt::format("[warn] {}: the signal is sent, but the control socket gives no answer, "
+                          "outcome unknown", word.text));
+        const int code = answer.error().code;
+        return code == ENOENT || code == ECONNREFUSED || code == EACCES ? 0 : 1;
+    }
+    return tell_outcome(start, word.text, *answer);
+}
+
 int reload_and_wait(const Start& start,
                     const std::string& pid_path,
                     pid_t pid,
@@ -117,6 +176,32 @@ int reload_and_wait(const Start& start,
                                         ? "reload: the master ended, outcome unknown"
                                         : text.substr(line_end + 1)));
     return 1;
+}
+
+/// Fails: what was expected, to stand behind the word.
+std::expected<Word, std::string> read_word(std::string_view text) {
+    const std::size_t equals = std::min(text.find('='), text.size());
+    const std::string_view value = text.substr(std::min(equals + 1, text.size()));
+    Word out{.text = text, .command = ipc::find_command(text.substr(0, equals))};
+    if (out.command == nullptr || (!out.command->has_payload && equals != text.size())) {
+        return std::unexpected("");
+    }
+    if (out.command->order == ipc::Order::SetWorkers) {
+        const std::optional<std::uint64_t> count = parse_decimal(value);
+        if (!count || *count < 1 || *count > 1024) {
+            return std::unexpected(", expected workers= and a number from 1 to 1024");
+        }
+        out.payload = static_cast<int>(*count);
+    }
+    if (out.command->order == ipc::Order::SetLogLevel) {
+        const std::optional<log::Level> level = log::level_named(value);
+        if (!level) {
+            return std::unexpected(
+                ", expected loglevel= and emerg, alert, crit, error, warn, notice, info or debug");
+        }
+        out.payload = static_cast<int>(*level);
+    }
+    return out;
 }
 
 }  // namespace
@@ -191,12 +276,12 @@ int test(const Start& start, bool dumps) {
     return 0;
 }
 
-int send_order(const Start& start, std::string_view word) {
+int send_order(const Start& start, std::string_view text) {
     log::Journal journal;
     journal.install();
-    const ipc::Command* const command = ipc::find_command(word);
-    if (command == nullptr) {
-        print(fmt::format("invalid option: \"-s {}\"", word));
+    const std::expected<Word, std::string> word = read_word(text);
+    if (!word) {
+        print(fmt::format("invalid option: \"-s {}\"{}", text, word.error()));
         return 1;
     }
     Counting counting(start.counters);
@@ -212,10 +297,13 @@ int send_order(const Start& start, std::string_view word) {
         print(fmt::format("[error] {}", log::Failure{pid.error(), "\"" + path + "\""}));
         return 1;
     }
-    if (command->order == ipc::Order::Reload) {
-        return reload_and_wait(start, path, *pid, *command);
+    if (word->command->order == ipc::Order::Reload) {
+        return reload_and_wait(start, path, *pid, *word->command);
     }
-    return send_signal(*pid, *command);
+    if (word->command->base == ipc::NumberBase::RealTime) {
+        return queue_and_wait(start, path, *pid, *word);
+    }
+    return send_signal(*pid, *word->command);
 }
 
 }  // namespace sluice::master

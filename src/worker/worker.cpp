@@ -165,8 +165,10 @@ void Worker::obey(ipc::Received& received) {
             retire(Millis(static_cast<std::int64_t>(message.deadline_millis)));
         } else if constexpr (std::is_same_v<T, ipc::Stop>) {
             end(0);
+        } else if constexpr (std::is_same_v<T, ipc::SetLogLevel>) {
+            journal_.use_level(static_cast<log::Level>(message.level));
         } else {
-            // SetLogLevel and Reopened need nothing here yet; the rest is not for workers.
+            // Reopened needs nothing here yet; the rest is not for workers.
             log::write(log::Level::Debug, "message {} has no effect in a worker",
                        ipc::name_of(received.message));
         }
@@ -218,6 +220,9 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
     context_.emplace(*loop_, *lanes_, conf::GenerationRef{});
     context_->pool = &pool_;
     context_->station = &*station_;
+    if (hello.level != 0) {
+        journal_.use_level(static_cast<log::Level>(hello.level - 1));
+    }
     state_ = State::Waiting;
     prepare(hello.generation, fds[0]);
     if (hello.is_canary) {
@@ -314,6 +319,9 @@ void Worker::commit(GenerationNumber number) {
     close_leaving();
     leaving_ = std::exchange(context_->current, std::move(next));
     follow(*context_->current);
+    if (state_ != State::Waiting) {
+        journal_.use_level(std::nullopt);  // a reload goes back to what is configured
+    }
     if (state_ == State::Waiting) {
         start_protocols();
         state_ = State::Serving;

@@ -4,12 +4,15 @@
 import fcntl
 import os
 import pty
+import re
+import resource
 import signal
 import struct
 import termios
 import unittest
 
 from support import processes
+from support import realtime
 from support.client import Closed, build_request
 from support.harness import SluiceTest
 from support.waiting import holds_for, is_free, wait_for
@@ -22,6 +25,156 @@ BIG = os.urandom(1 << 16) * 256
 
 def version(number):
     return CONF.replace("VERSION", f"version{number}")
+
+
+QUIET = """
+error_log %%DIR%%/logs/error.log error;
+http { server { listen %%PORT%%; root %%DIR%%/www; location / { index nothing.html; } } }"""
+
+
+class LiveOrders(SluiceTest):
+    """SIGRTMIN and the two behind it, by `-s` and by sigqueue."""
+
+    def start(self, conf=None, workers=1, **options):
+        return self.serve(conf or version(1), workers=workers, **options)
+
+    def assert_order(self, server, word, answer):
+        result = server.run("-s", word)
+        self.assertEqual((result.returncode, result.stderr), (0, f"sluice: {answer}\n"))
+
+    # --- workers
+
+    def test_workers_come_and_go_until_a_reload(self):
+        server = self.start(workers=2)
+        first = server.workers()
+
+        self.assert_order(server, "workers=5", "5 worker processes serve")
+        self.assertEqual(len(server.workers()), 5)
+        self.assert_order(server, "workers=1", "1 worker processes serve")
+        wait_for(lambda: server.workers() == first[:1], what="four workers to leave")
+        self.assertEqual(server.get("/v").body, b"version1")
+        self.assertEqual(server.reload().returncode, 0)
+        wait_for(lambda: len(server.workers()) == 2, what="the configured number")
+
+    def test_a_dead_worker_is_replaced_up_to_the_new_number(self):
+        server = self.start()
+        server.allowed_words = ["exited on signal 9"]
+        self.assert_order(server, "workers=3", "3 worker processes serve")
+        before = server.workers()
+
+        os.kill(before[2], signal.SIGKILL)
+
+        wait_for(lambda: len(server.workers()) == 3 and server.workers() != before, what="the third")
+
+    def test_a_burst_of_a_thousand_is_obeyed_in_order(self):
+        server = self.start()
+        counts = [1 + (i * 7) % 4 for i in range(999)] + [3]
+        for count in counts:
+            realtime.queue(server.pid, realtime.WORKERS, count)
+
+        def obeyed():
+            return [int(n) for n in re.findall(r"payload (-?\d+)\) received", server.error_log())]
+        wait_for(lambda: len(obeyed()) >= 1000, what="every order")
+        self.assertEqual(obeyed(), counts)
+        wait_for(lambda: len(server.workers()) == 3, what="what the last one asked for")
+        self.assertEqual(server.get("/v").body, b"version1")
+
+    def test_reuseport_groups_follow_the_number(self):
+        server = self.start(version(1).replace("listen %%PORT%%;",
+                                               "listen 127.0.0.1:%%PORT%% reuseport;"))
+        for count in (4, 2):
+            self.assert_order(server, f"workers={count}", f"{count} worker processes serve")
+            for _ in range(40):
+                self.assertEqual(server.get("/v").body, b"version1")
+
+    # --- log level
+
+    def misses(self, server, name):
+        """Asks for what is not there: one line at level info."""
+        server.get(f"/{name}/")
+        return f'"/{name}/"'
+
+    def test_log_level_changes_everywhere_until_a_reload(self):
+        server = self.start(QUIET, files={"www/x": "x"})
+        server.allowed_words = ["exited on signal 9"]
+        hidden = [self.misses(server, "first")]
+        self.assert_order(server, "loglevel=debug", "log level debug")
+        shown = self.misses(server, "second")
+        wait_for(lambda: shown in server.error_log(), what="a line at level info")
+        old = server.workers()[0]
+        os.kill(old, signal.SIGKILL)
+        wait_for(lambda: server.workers() and server.workers() != [old], what="a new worker")
+        shown = self.misses(server, "third")
+        wait_for(lambda: shown in server.error_log(), what="the new worker's line")
+        self.assertEqual(server.reload().returncode, 0)
+        hidden.append(self.misses(server, "fourth"))
+        self.assert_order(server, "loglevel=info", "log level info")
+        shown = self.misses(server, "fifth")
+        wait_for(lambda: shown in server.error_log(), what="the last line")
+
+        for line in hidden:
+            self.assertNotIn(line, server.error_log())
+
+    # --- statistics
+
+    def test_statistics_are_shown_at_any_level(self):
+        server = self.start(QUIET, workers=2, files={"www/x": "x"})
+        for _ in range(3):
+            server.get("/x")
+        self.assert_order(server, "stats", "the statistics are in the error log")
+
+        def shows(text):
+            wait_for(lambda: re.search(text, server.error_log()), what=text)
+        shows(rf"statistics: master {server.pid}, generation 1, 2 of 2 worker processes")
+        for pid in server.workers():
+            shows(rf"statistics: worker process {pid} serving, index \d, slot \d+, generation 1")
+        shows(rf"statistics: logger process {server.logger()}")
+        shows(r"statistics: sluice_http_requests_total 3\n")
+        shows(r"statistics: server \S+: 3 requests")
+
+    # --- what is refused
+
+    def test_bad_words_are_refused_before_anything_is_sent(self):
+        server = self.start()
+        for word, expected in (("workers=0", "a number from 1 to 1024"),
+                               ("workers=x", "a number from 1 to 1024"),
+                               ("workers", "a number from 1 to 1024"),
+                               ("loglevel=loud", "debug"), ("stats=1", "invalid option"),
+                               ("reload=1", "invalid option"), ("nonsense", "invalid option")):
+            result = server.run("-s", word)
+            self.assertEqual(result.returncode, 1, word)
+            self.assertIn(f'"-s {word}"', result.stderr)
+            self.assertIn(expected, result.stderr)
+        self.assertNotIn("received from", server.error_log())
+
+    def test_bad_payloads_are_refused_with_a_line(self):
+        server = self.start()
+        for number, payload, text in (
+                (realtime.WORKERS, 0, "0 worker processes refused: 1 to"),
+                (realtime.WORKERS, -3, "-3 worker processes refused"),
+                (realtime.WORKERS, 100_000, "100000 worker processes refused"),
+                (realtime.LOG_LEVEL, 8, "log level 8 refused"),
+                (realtime.LOG_LEVEL, -1, "log level -1 refused")):
+            realtime.queue(server.pid, number, payload)
+            wait_for(lambda: text in server.error_log(), what=text)
+        self.assertEqual(server.get("/v").body, b"version1")
+        result = server.run("-s", "workers=1024")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("1024 worker processes refused: 1 to", result.stderr)
+
+    def test_a_full_queue_of_signals_is_told(self):
+        server = self.start(start=False)
+        server.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_SIGPENDING, (0, 0)))
+
+        result = server.run("-s", "workers=2")
+
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("RLIMIT_SIGPENDING", result.stderr)
+
+    def test_an_order_to_nobody_fails(self):
+        server = self.start(start=False)
+        self.assertEqual(server.run("-s", "workers=2").returncode, 1)
+        self.assertEqual(server.run("-s", "stats").returncode, 1)
 
 
 class Signals(SluiceTest):

@@ -31,6 +31,10 @@ TEST(Commands, MeansWhatOperatorsExpect) {
     EXPECT_EQ(find_command("upgrade")->number, SIGUSR2);
     EXPECT_EQ(find_command(SIGINT)->order, Order::FastStop);
     EXPECT_EQ(find_command(SIGWINCH)->order, Order::RetireWorkers);
+    EXPECT_EQ(find_command(SIGRTMIN)->order, Order::DumpStatistics);
+    EXPECT_EQ(find_command(SIGRTMIN + 1)->order, Order::SetWorkers);
+    EXPECT_EQ(find_command("loglevel"), find_command(SIGRTMIN + 2));
+    EXPECT_TRUE(find_command("workers")->has_payload);
 }
 
 }  // namespace

@@ -18,12 +18,26 @@ struct ControlSocketTest : testing::Test {
     std::optional<std::uint64_t> next = 5;
     int asked = 0;
     ControlSocket control{*loop,
-                          [](void* self) {
-                              ++static_cast<ControlSocketTest*>(self)->asked;
-                              return static_cast<ControlSocketTest*>(self)->next;
-                          },
-                          this};
+                          {.owner = this,
+                           .on_reload =
+                               [](void* self) {
+                                   ++static_cast<ControlSocketTest*>(self)->asked;
+                                   return static_cast<ControlSocketTest*>(self)->next;
+                               },
+                           .on_question =
+                               [](void* self, std::string_view question) {
+                                   return static_cast<ControlSocketTest*>(self)->reply_to(question);
+                               }}};
     std::string path = folder.file("x.ctl");
+    bool is_order_done = false;
+
+    std::optional<std::string> reply_to(std::string_view question) {
+        ++asked;
+        if (question != "workers=3") {
+            return "error\nunknown request\n";
+        }
+        return is_order_done ? std::optional<std::string>("ok 3\n") : std::nullopt;
+    }
 
     template <class Done>
     void turn_until(Done done) {
@@ -51,6 +65,26 @@ TEST_F(ControlSocketTest, AnswersOnlyTheRunThatWasAskedFor) {
     EXPECT_EQ(answer, "ok 5\n");
 }
 
+TEST_F(ControlSocketTest, AnswersAQuestionWhenItCanBeAnswered) {
+    ASSERT_TRUE(control.open(path));
+    Result<std::string> answer;
+    std::atomic<bool> is_done = false;
+    std::thread client([&] {
+        answer = ask(path, "workers=3\n", Millis{10000});
+        is_done = true;
+    });
+    turn_until([&] { return asked == 1; });
+    EXPECT_FALSE(is_done);
+
+    is_order_done = true;
+    control.ask_again();
+    turn_until([&] { return is_done.load(); });
+    client.join();
+
+    EXPECT_EQ(answer, "ok 3\n");
+    EXPECT_EQ(asked, 2);
+}
+
 TEST_F(ControlSocketTest, RefusesWhenNoOrdersAreTakenAndUnknownRequests) {
     next.reset();
     ASSERT_TRUE(control.open(path));
@@ -67,7 +101,7 @@ TEST_F(ControlSocketTest, RefusesWhenNoOrdersAreTakenAndUnknownRequests) {
     ASSERT_EQ(answers.size(), 2U);
     EXPECT_TRUE(answers[0].starts_with("error\n"));
     EXPECT_EQ(answers[1], "error\nunknown request\n");
-    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(asked, 2);
 }
 
 TEST_F(ControlSocketTest, IsPrivateMovesAndGoes) {
