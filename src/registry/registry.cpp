@@ -31,6 +31,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kStatusApi,
     &modules::kIndex,
     &modules::kAutoindex,
+    &modules::kPrecompressed,
     &modules::kStaticFile,  // ends the content phase
     &modules::kHeaders,
     &modules::kRemoteUser,

@@ -15,6 +15,7 @@ extern const http::Module kStubStatus;  ///< stub_status.cpp
 extern const http::Module kStatusApi;   ///< status_api.cpp
 extern const http::Module kIndex;       ///< index.cpp
 extern const http::Module kAutoindex;   ///< autoindex.cpp
+extern const http::Module kPrecompressed;  ///< precompressed.cpp: gzip_static and its kin
 extern const http::Module kStaticFile;  ///< static_file.cpp; ends the content phase
 extern const http::Module kHeaders;     ///< headers.cpp: add_header, expires
 extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user
