@@ -6,7 +6,7 @@
 build_packages=(g++ cmake ninja-build ccache pkg-config libspdlog-dev libcli11-dev
     libfmt-dev libpcre2-dev)
 # ./run and ./test.
-test_packages=(libgtest-dev wrk curl python3 procps)
+test_packages=(libgtest-dev wrk curl python3 procps valgrind)
 # ./test --asan and --fuzz.
 clang_packages=(clang-19 libclang-rt-19-dev llvm-19)
 # The image check where no Docker engine runs.

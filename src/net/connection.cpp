@@ -3,6 +3,8 @@
 // Runs in: worker.
 #include "net/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <utility>
 
 namespace sluice::net {
@@ -83,6 +85,10 @@ void Connection::resume(PauseReason reason) {
     if (is_readable()) {
         yield();
     }
+}
+
+void Connection::set_nodelay(bool on) {
+    (void)sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);  // fails on Unix sockets
 }
 
 Result<> Connection::shutdown_write() {

@@ -99,6 +99,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
 
     [[nodiscard]] bool has_deadline() const { return event::Timer::is_armed(); }
 
+    /// Takes TCP_NODELAY off, or sets it again: sockets inherit it from their listener. Nothing
+    /// happens where it has no meaning.
+    void set_nodelay(bool on);
+
     /// Sends FIN; input may still come. First half of a lingering close.
     [[nodiscard]] Result<> shutdown_write();
     /// Second half: reads and forgets what still comes, at most `budget` bytes a turn, so that the

@@ -73,10 +73,19 @@ Result<UniqueFd> open_beneath(int directory, const char* path, int flags, std::u
     how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
     how.resolve = resolve;
     const long fd = retried([&] { return ::syscall(SYS_openat2, directory, path, &how, sizeof how); });
-    if (fd < 0) {
+    if (fd >= 0) {
+        return UniqueFd(static_cast<int>(fd));
+    }
+    // Kernels before 5.6, and valgrind: what confines nothing can be had from the older call.
+    constexpr std::uint64_t kConfinesNothing = RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED;
+    if (errno != ENOSYS || (resolve & ~kConfinesNothing) != 0) {
         return fail("openat2()");
     }
-    return UniqueFd(static_cast<int>(fd));
+    const int plain = retried([&] { return ::openat(directory, path, flags | O_CLOEXEC); });
+    if (plain < 0) {
+        return fail("openat()");
+    }
+    return UniqueFd(plain);
 }
 
 Result<FileInfo> file_info(int fd) {

@@ -14,6 +14,7 @@
 #include "conf/module.h"
 #include "conf/row.h"
 #include "proto/http/conditionals.h"
+#include "proto/http/limit_rate.h"
 #include "proto/http/request_body.h"
 #include "proto/http/types.h"
 #include "script/template.h"
@@ -55,6 +56,12 @@ struct KeepaliveTimeout {
     std::int64_t header = 0;  ///< seconds in a Keep-Alive field; 0: no such field
 };
 
+/// Browsers whose connections are not kept.
+struct KeepaliveDisable {
+    bool msie6 = true;  ///< old Internet Explorers, behind a POST
+    bool safari = false;
+};
+
 struct BufferSizes {
     std::uint32_t count = 4;
     std::uint64_t size = 8192;
@@ -87,6 +94,10 @@ struct CoreConf {
     conf::Setting<TempPath> client_body_temp_path{.value = {.directory = "/var/tmp"}};
     conf::Setting<Bytes> client_body_min_rate{.value = Bytes{0}};      ///< a second; 0: no minimum
     conf::Setting<Bytes> sendfile_max_chunk{.value = Bytes{2 << 20}};  ///< 0: no limit
+    conf::Setting<SizeConf> limit_rate;
+    conf::Setting<SizeConf> limit_rate_after;
+    conf::Setting<Millis> keepalive_min_timeout{.value = Millis(0)};
+    conf::Setting<KeepaliveDisable> keepalive_disable;
     conf::Setting<std::uint64_t> max_headers{.value = 1000};
     conf::Setting<std::uint64_t> max_ranges{.value = std::numeric_limits<std::uint64_t>::max()};
     conf::Setting<ModifiedRule> if_modified_since{.value = ModifiedRule::Exact};

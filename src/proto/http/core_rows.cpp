@@ -4,7 +4,9 @@
 #include "conf/build.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/location_conf.h"
+#include "proto/http/module.h"
 #include "proto/http/server_conf.h"
+#include "script/template_argument.h"
 
 namespace sluice::conf {
 
@@ -121,6 +123,46 @@ bool set_large_buffers(conf::Build& build, const conf::Directive& directive, Cor
     return true;
 }
 
+bool set_size(conf::Build& build, const conf::Directive& directive, SizeConf& out) {
+    const conf::Argument& argument = directive.args[0];
+    if (!script::compile_argument(build, argument, variables_of(build), out.text)) {
+        return false;
+    }
+    out.is_given = true;
+    if (!out.text.is_constant()) {
+        return true;
+    }
+    const auto size = conf::parse_size(out.text.constant());
+    if (!size) {
+        return build.invalid(directive, argument, "a size such as 100k, or variables that give one");
+    }
+    out.constant = size->count;
+    return true;
+}
+
+bool set_limit_rate(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    return set_size(build, directive, core.limit_rate.value);
+}
+
+bool set_limit_rate_after(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    return set_size(build, directive, core.limit_rate_after.value);
+}
+
+bool set_keepalive_disable(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
+    KeepaliveDisable& out = core.keepalive_disable.value;
+    out = {.msie6 = false, .safari = false};
+    for (const conf::Argument& argument : directive.args) {
+        if (argument.text == "msie6") {
+            out.msie6 = true;
+        } else if (argument.text == "safari") {
+            out.safari = true;
+        } else if (argument.text != "none") {
+            return build.invalid(directive, argument, "none, msie6 or safari");
+        }
+    }
+    return true;
+}
+
 bool set_internal(conf::Build&, const conf::Directive&, CoreConf& core) {
     core.internal.value = true;
     return true;
@@ -179,6 +221,10 @@ constexpr conf::Row kRows[] = {
         "Requests that one connection may carry.").defaults("1000"),
     conf::row<&CoreConf::keepalive_time>("keepalive_time", kAnyHttp, conf::take(1),
         "Age past which a connection is closed after the request it carries.").defaults("1h"),
+    conf::row<&CoreConf::keepalive_min_timeout>("keepalive_min_timeout", kAnyHttp, conf::take(1),
+        "How long an idle connection is kept even where its place is wanted for another.").defaults("0"),
+    conf::row_fn<&CoreConf::keepalive_disable, &set_keepalive_disable>("keepalive_disable", kAnyHttp, conf::take_range(1, 2),
+        "Browsers whose connections are not kept: msie6 (behind a POST), safari, or none.").defaults("msie6"),
     conf::row<&CoreConf::client_header_timeout>("client_header_timeout", kHttp | kServer, conf::take(1),
         "How long a client may take to send a request's head.").defaults("60s"),
     conf::row<&CoreConf::client_body_timeout>("client_body_timeout", kAnyHttp, conf::take(1),
@@ -205,6 +251,10 @@ constexpr conf::Row kRows[] = {
         "Largest number of ranges that one request is given, 0: none; with more it gets the whole file."),
     conf::row<&CoreConf::send_timeout>("send_timeout", kAnyHttp, conf::take(1),
         "How long a client may pause while it reads a reply.").defaults("60s"),
+    conf::row_fn<&CoreConf::limit_rate, &set_limit_rate>("limit_rate", kAnyHttp | conf::kLocationIf, conf::take(1),
+        "Bytes per second of one reply, 0: no limit; variables may give it."),
+    conf::row_fn<&CoreConf::limit_rate_after, &set_limit_rate_after>("limit_rate_after", kAnyHttp | conf::kLocationIf, conf::take(1),
+        "Bytes of a reply that leave before limit_rate counts."),
     conf::row<&CoreConf::sendfile>("sendfile", kAnyHttp | conf::kLocationIf, conf::flag(),
         "Send files from the page cache without copying.").defaults("off").better("on"),
     conf::row<&CoreConf::sendfile_max_chunk>("sendfile_max_chunk", kAnyHttp, conf::take(1),

@@ -95,6 +95,7 @@ class Exchange {
     script::Captures captures;
     /// Variables of the configuration's own, by slot; made when the first is set. No address: unset.
     std::span<std::string_view> variables;
+    std::int64_t limit_rate = -1;    ///< bytes a second by `set $limit_rate`; below 0: not set
     std::uint8_t redirects = 0;      ///< internal redirects so far; at most 10, then 500
     bool is_uri_rewritten = false;   ///< `rewrite … break`: the uri is not the location's any more
     bool is_error_page = false;      ///< error_page is being served: no second one unless recursive
@@ -120,11 +121,13 @@ class Exchange {
     /// Runs the rule that answered Waiting once more, because what it waited for is there, and goes
     /// on from it. Not inside run_phases().
     void retry_rule();
+
     /// Keeps `holding` until the exchange ends, also where the client leaves before.
     void hold(Holding& holding) {
         holding.next = holdings;
         holdings = &holding;
     }
+
     /// Asks for the request's body and calls `then(exchange, settings)` when all of it is in
     /// `body`: at once where nothing has to be read (no body, or one that an earlier rule asked
     /// for), else later. Gives what the caller's rule must answer. `then` is a rule like any other:

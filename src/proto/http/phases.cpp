@@ -349,6 +349,7 @@ void Exchange::end() {
     captures = {};
     variables = {};
     is_uri_rewritten = false;
+    limit_rate = -1;
     redirects = 0;
     is_error_page = false;
     error_status = 0;

@@ -58,14 +58,18 @@ Split split(std::string_view text) {
         if (c == '?' || c == '#') {
             break;
         }
-        out.is_bad = out.is_bad || is_control(c);
-        out.is_plain = out.is_plain && c != '%' && (c != '/' || !starts_odd_segment(text, at));
+        if (c == '/') {
+            out.is_plain = out.is_plain && !starts_odd_segment(text, at);
+            continue;
+        }
+        out.is_bad = out.is_bad || c != '%';
+        out.is_plain = false;
     }
     out.path = text.substr(0, at);
     if (at == text.size()) {
         return out;
     }
-    std::string_view rest = text.substr(at + 1);
+    const std::string_view rest = text.substr(at + 1);
     for (const char c : rest) {
         out.is_bad = out.is_bad || is_control(c);
     }
@@ -152,45 +156,6 @@ std::string_view take_authority(std::string_view& text) {
     const std::string_view authority = text.substr(0, size);
     text.remove_prefix(size);
     return authority;
-}
-
-bool is_host_byte(char c) {
-    constexpr std::string_view kOthers = "-._~!$&'()*+,;=%";
-    return is_alpha(c) || is_digit(c) || kOthers.find(c) != std::string_view::npos;
-}
-
-// Gives the host's size in `authority`, or npos where it is no host[:port].
-std::size_t host_size(std::string_view authority) {
-    std::size_t at = 0;
-    if (authority.starts_with('[')) {
-        const std::size_t close = authority.find(']');
-        for (const char c : authority.substr(1, close == authority.npos ? 0 : close - 1)) {
-            if (hex_value(c) < 0 && c != ':' && c != '.') {
-                return authority.npos;
-            }
-        }
-        if (close == authority.npos || close == 1) {
-            return authority.npos;
-        }
-        at = close + 1;
-    } else {
-        for (; at < authority.size() && authority[at] != ':'; ++at) {
-            const bool is_double_dot = authority[at] == '.' && authority.substr(at + 1, 1) == ".";
-            if (!is_host_byte(authority[at]) || is_double_dot) {
-                return authority.npos;
-            }
-        }
-    }
-    const std::size_t size = at;
-    if (at < authority.size() && authority[at++] != ':') {
-        return authority.npos;
-    }
-    for (; at < authority.size(); ++at) {
-        if (!is_digit(authority[at])) {
-            return authority.npos;
-        }
-    }
-    return size;
 }
 
 constexpr bool is_unreserved(char c) {
@@ -286,34 +251,6 @@ std::string_view escape(std::string_view text, Escape what, Arena& arena) {
         *at++ = kDigits[byte & 15];
     }
     return {out, size};
-}
-
-std::expected<std::string_view, UriFault> parse_host(std::string_view authority, Arena& arena) {
-    std::size_t size = host_size(authority);
-    if (size == authority.npos) {
-        return malformed();
-    }
-    if (size > 0 && authority[size - 1] == '.') {
-        --size;
-    }
-    if (size == 0) {
-        return malformed();
-    }
-    const std::string_view host = authority.substr(0, size);
-    for (std::size_t i = 0; i < size; ++i) {
-        if (to_lower(host[i]) == host[i]) {
-            continue;
-        }
-        char* const lower = static_cast<char*>(arena.allocate(size, 1));
-        if (lower == nullptr) {
-            return std::unexpected(UriFault::NoMemory);
-        }
-        for (std::size_t k = 0; k < size; ++k) {
-            lower[k] = to_lower(host[k]);
-        }
-        return std::string_view(lower, size);
-    }
-    return host;
 }
 
 }  // namespace sluice::http

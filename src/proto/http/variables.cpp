@@ -225,6 +225,12 @@ Value get_version(const void*, Arena&, std::string_view) {
     return {kVersion};
 }
 
+Value get_limit_rate(const void* subject, Arena& arena, std::string_view) {
+    // Rendering a text is all that may change of the exchange.
+    auto& exchange = const_cast<Exchange&>(*static_cast<const Exchange*>(subject));
+    return number(arena, static_cast<std::int64_t>(rate_limit_of(exchange).rate));
+}
+
 Value get_request_id(const void* subject, Arena& arena, std::string_view) {
     const Exchange& exchange = of(subject);
     if (exchange.request_id.data() == nullptr) {
@@ -285,6 +291,7 @@ constexpr VariableRow kRows[] = {
     {"document_root", get_document_root, "The directory that counts for this request."},
     {"request_filename", get_request_filename, "The file that this request means."},
     {"sluice_version", get_version, "The version of this program."},
+    {"limit_rate", get_limit_rate, "Bytes per second of this reply, 0: no limit; `set $limit_rate` changes it.", false, true},
     {"request_id", get_request_id, "16 random bytes in hexadecimal, one value per request."},
     {"content_length", get_content_length, "The Content-Length of the request."},
     {"content_type", get_content_type, "The Content-Type of the request."},

@@ -29,7 +29,8 @@ struct Pen {
         }
     }
 
-    // A value that a configuration or a client had a part in.
+    // A value that a configuration or a client had a part in. It must not end its line; other
+    // control bytes leave as they are, as with nginx.
     void value(std::string_view bytes) {
         char* const begin = at;
         text(bytes);

@@ -28,8 +28,8 @@ class HeadWriter {
     /// No head of `reply` is longer than this.
     [[nodiscard]] static std::size_t bound(const http::Reply& reply);
 
-    /// Writes the head to `out`, which has room for bound(); gives its size. Control bytes in
-    /// values become spaces: no value can end its line.
+    /// Writes the head to `out`, which has room for bound(); gives its size. CR, LF
+    /// and NUL in values become spaces: no value can end its line.
     [[nodiscard]] std::size_t render(const http::Exchange& exchange,
                                      const Framing& framing,
                                      UnixSeconds now,

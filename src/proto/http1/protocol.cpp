@@ -56,7 +56,7 @@ void Http1::stop() {
 
 std::size_t Http1::shed_idle(std::size_t count) {
     std::size_t shed = 0;
-    for (; shed < count && !idle_.empty(); ++shed) {
+    for (; shed < count && !idle_.empty() && idle_.front().may_be_shed(); ++shed) {
         destroy(idle_.front());
     }
     return shed;

@@ -74,10 +74,37 @@ void Session::on_deadline_of(net::Connection& connection) {
         session.time_out_body();
         return;
     }
-    if (talk != nullptr && talk->resets_on_timeout) {
+    if (talk != nullptr && talk->is_throttled && talk->chain.empty()) {
+        session.run();
+        return;
+    }
+    const bool is_in_head = session.state_ == State::Head;
+    if (is_in_head) {
+        session.note_unfinished(408);
+    }
+    if (talk != nullptr &&
+        (is_in_head ? *session.port_core().reset_timedout_connection : talk->resets_on_timeout)) {
         session.reset();
     }
     static_cast<void>(session.destroy());
+}
+
+// A head that never came whole: nobody is answered, but the log has it, as with nginx.
+void Session::note_unfinished(int status) {
+    Talk& talk = *talk_;
+    if (talk.is_running || port_ == nullptr) {
+        return;
+    }
+    start_exchange();
+    http::Exchange& exchange = talk.exchange;
+    note_request_line(talk.input(), talk.scan, exchange.request);
+    exchange.timings.request_length = static_cast<std::int64_t>(talk.input().size());
+    exchange.location = exchange.server->root;
+    exchange.reply.status = static_cast<std::uint16_t>(status);
+}
+
+bool Session::may_be_shed() const {
+    return loop().now() - moment_ >= *port_core().keepalive_min_timeout;
 }
 
 bool Session::adopt() {
@@ -191,6 +218,9 @@ Step Session::receive_head(std::size_t limit) {
     ++talk_->reads;
     const auto received = recv({talk_->page.get() + talk_->filled, talk_->room()});
     if (!received || received->is_end) {
+        if (state_ == State::Head) {
+            note_unfinished(400);
+        }
         return destroy();
     }
     if (received->is_blocked) {
@@ -320,7 +350,8 @@ Step Session::step_deciding() {
     if (!talk_->is_decided && !talk_->wants_body) {
         return Step::Wait;
     }
-    const bool is_decided = std::exchange(talk_->is_decided, false);  // an error page may wait again
+    const bool is_decided =
+        std::exchange(talk_->is_decided, false);  // an error page may wait again
     return leave_phases(is_decided);
 }
 
@@ -353,6 +384,7 @@ void Session::rest() {
     }
     protocol_.give_back(*talk_);
     talk_ = nullptr;
+    moment_ = loop().now();
     protocol_.note_idle(*this);
     static_cast<void>(adopt());  // an idle connection keeps no old generation alive
 }
@@ -384,12 +416,14 @@ void Session::set_deadlines() {
         case State::Deciding:
             if (talk_ != nullptr && (state_ == State::Deciding || talk_->waits_for_body)) {
                 clear_deadline();
+            } else if (talk_ != nullptr && talk_->is_throttled) {
+                set_deadline(talk_->reply_started + talk_->rate.next_allowance(talk_->committed));
             } else if (talk_ != nullptr) {
                 set_deadline_in(talk_->send_timeout);
             }
             break;
         case State::Lingering:
-            set_deadline(std::min(loop().now() + Millis(timeout_ms_), linger_end_));
+            set_deadline(std::min(loop().now() + Millis(timeout_ms_), moment_));
             break;
     }
 }

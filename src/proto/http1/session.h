@@ -11,6 +11,7 @@
 #include "conf/generation.h"
 #include "net/connection.h"
 #include "net/connection_rows.h"
+#include "proto/http/body.h"
 #include "proto/http/site.h"
 #include "proto/http1/body_reader.h"
 #include "proto/http1/head_scan.h"
@@ -58,6 +59,9 @@ class Session final : public net::Connection, public SessionLink {
     void run();
     /// Ends an exchange that runs, gives back the talk. The socket is closed by the destructor.
     void abandon();
+
+    /// Idle for so long that its place may be given to another (keepalive_min_timeout).
+    [[nodiscard]] bool may_be_shed() const;
 
     [[nodiscard]] std::uint64_t number() const { return number_; }
 
@@ -107,12 +111,16 @@ class Session final : public net::Connection, public SessionLink {
     void send_continue();
     [[nodiscard]] Framing decide_framing();
     [[nodiscard]] bool may_keep_alive(const http::CoreConf& core) const;
+    [[nodiscard]] bool write_head(const Framing& framing, std::size_t bound);
+    [[nodiscard]] std::size_t pull_size();
+    [[nodiscard]] http::Pull pull_memory(net::Chain& out, std::size_t most);
     Step pull_body();
     [[nodiscard]] bool push_pulled(const net::Chain& pulled, bool is_last);
     void close_books();
     Step finish_exchange();
     Step flush();
     bool save_unsent();
+    void note_unfinished(int status);
     void settle();
     void rest();
     void set_deadlines();
@@ -126,11 +134,12 @@ class Session final : public net::Connection, public SessionLink {
     const http::Port* port_ = nullptr;
     std::uint64_t number_;
     Millis started_;
-    Millis linger_end_{};
+    Millis moment_{};  ///< Idle: since when; Lingering: when it ends
     std::uint32_t requests_ = 0;
     std::uint32_t timeout_ms_ = 0;  ///< keep-alive or lingering, as of the last exchange's location
     State state_ = State::Idle;
     net::ConnectionRow counted_as_ = net::ConnectionRow::Waiting;
+    bool is_delayed_ = false;  ///< TCP_NODELAY was taken off
 };
 
 // HOUSE §6: the goal for an idle connection.

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kCopiedBody = 8 * 1024;  // copied behind its head; larger ones are referenced
 constexpr std::size_t kCopiedPiece = 1024;     // of a body's memory: joins what the outbox holds
-constexpr std::size_t kCopiedRange = 16 * 1024;  // of a file: read behind its head, sent in one call
+constexpr std::size_t kCopiedRange =
+    16 * 1024;                                  // of a file: read behind its head, sent in one call
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
 constexpr std::size_t kPullSize = std::size_t{1} << 30;
@@ -48,6 +49,24 @@ bool join_outbox(Outbox& outbox, const net::Piece& piece) {
     return true;
 }
 
+// As nginx tells them: old Internet Explorers may hang behind a POST, old Safaris at the next
+// request.
+bool is_odd_browser(const http::Request& request, const http::KeepaliveDisable& disabled) {
+    if (!disabled.safari && (request.method != http::Method::Post || !disabled.msie6)) {
+        return false;
+    }
+    const std::string_view agent = request.get(http::Field::UserAgent);
+    const std::size_t msie = agent.find("MSIE ");
+    if (msie != agent.npos && agent.find("Opera") == agent.npos) {
+        const std::string_view version = agent.substr(msie + 5);
+        const bool is_old = version.size() > 1 && version[1] == '.' && version[0] <= '6' &&
+                            (version[0] < '6' || agent.find("SV1") == agent.npos);
+        return disabled.msie6 && is_old && request.method == http::Method::Post;
+    }
+    return disabled.safari && agent.find("Safari/") != agent.npos &&
+           agent.find("Mac OS X") != agent.npos && agent.find("Chrome") == agent.npos;
+}
+
 }  // namespace
 
 Step Session::step_replying() {
@@ -56,7 +75,13 @@ Step Session::step_replying() {
     Outbox& outbox = protocol_.outbox();
     if (reply.status == http::kNoAnswer) {
         const Step step = flush();  // replies to the requests before this one
-        return step == Step::Again ? destroy() : step;
+        if (step != Step::Again) {
+            return step;
+        }
+        if (*talk.exchange.location->core->reset_timedout_connection) {
+            reset();
+        }
+        return destroy();
     }
     const std::size_t bound = HeadWriter::bound(reply);
     if (bound > outbox.room()) {
@@ -64,18 +89,13 @@ Step Session::step_replying() {
         if (step != Step::Again) {
             return step;
         }
-        if (bound > outbox.room()) {
-            return destroy();  // a head of 64 KiB: no client would take it
-        }
     }
     if (reply.body == nullptr) {
         reply.length = std::max(reply.length, static_cast<std::int64_t>(reply.memory_body.size()));
     }
     const Framing framing = decide_framing();
-    if (talk.exchange.request.version != http::Version::Http09) {
-        talk.head_size = protocol_.head_writer().render(talk.exchange, framing,
-                                                        loop().wall_seconds(), outbox.at());
-        outbox.advance(talk.head_size);
+    if (talk.exchange.request.version != http::Version::Http09 && !write_head(framing, bound)) {
+        return destroy();
     }
     talk.committed = talk.head_size;
     const bool is_bodiless = reply.is_head_only || has_no_content(reply.status);
@@ -83,6 +103,11 @@ Step Session::step_replying() {
         return finish_exchange();
     }
     if (reply.body != nullptr) {
+        go(State::Sending);
+        return Step::Again;
+    }
+    if (talk.rate.is_on()) {
+        talk.memory_left = reply.memory_body;
         go(State::Sending);
         return Step::Again;
     }
@@ -99,15 +124,41 @@ Step Session::step_replying() {
     return Step::Again;
 }
 
+// A head that the outbox has no room for, even empty, gets memory of its own.
+bool Session::write_head(const Framing& framing, std::size_t bound) {
+    Talk& talk = *talk_;
+    Outbox& outbox = protocol_.outbox();
+    const bool is_large = bound > outbox.room();
+    if (is_large) {
+        talk.large_head = std::make_unique_for_overwrite<char[]>(bound);
+    }
+    char* const at = is_large ? talk.large_head.get() : outbox.at();
+    talk.head_size =
+        protocol_.head_writer().render(talk.exchange, framing, loop().wall_seconds(), at);
+    if (is_large) {
+        return talk.chain.push_memory({at, talk.head_size});
+    }
+    outbox.advance(talk.head_size);
+    return true;
+}
+
 Framing Session::decide_framing() {
     Talk& talk = *talk_;
-    const http::Exchange& exchange = talk.exchange;
+    http::Exchange& exchange = talk.exchange;
     const http::CoreConf& core = *exchange.location->core;
     talk.lingering = *core.lingering_close;
     talk.linger_time = *core.lingering_time;
     talk.linger_timeout = *core.lingering_timeout;
     talk.send_timeout = *core.send_timeout;
     talk.resets_on_timeout = *core.reset_timedout_connection;
+    if (core.limit_rate->is_given || exchange.limit_rate >= 0) {
+        talk.rate = http::rate_limit_of(exchange);
+        talk.reply_started = loop().now();
+    }
+    if (*core.tcp_nodelay == is_delayed_) {
+        is_delayed_ = !*core.tcp_nodelay;
+        set_nodelay(!is_delayed_);
+    }
 
     Framing framing;
     framing.keeps_alive = may_keep_alive(core);
@@ -133,7 +184,8 @@ bool Session::may_keep_alive(const http::CoreConf& core) const {
     const http::Exchange& exchange = talk_->exchange;
     return exchange.request.keeps_alive && !exchange.reply.closes && !talk_->has_unread &&
            core.keepalive_timeout->timeout.count() > 0 && requests_ < *core.keepalive_requests &&
-           loop().now() - started_ < *core.keepalive_time && !protocol_.worker().is_retiring;
+           loop().now() - started_ < *core.keepalive_time && !protocol_.worker().is_retiring &&
+           !is_odd_browser(exchange.request, *core.keepalive_disable);
 }
 
 Step Session::step_sending() {
@@ -160,14 +212,37 @@ Step Session::step_sending() {
     return Step::Wait;
 }
 
-Step Session::pull_body() {
+// How much of the body may leave at once; 0: not now.
+std::size_t Session::pull_size() {
     Talk& talk = *talk_;
     const std::uint64_t chunk = talk.exchange.location->core->sendfile_max_chunk->count;
-    const std::size_t most =
-        chunk == 0 ? kPullSize
-                   : static_cast<std::size_t>(std::min<std::uint64_t>(chunk, kPullSize));
+    std::uint64_t most = chunk == 0 ? kPullSize : std::min<std::uint64_t>(chunk, kPullSize);
+    if (talk.rate.is_on()) {
+        const Millis elapsed = loop().now() - talk.reply_started;
+        most = std::min(most, talk.rate.allowance(talk.committed, elapsed));
+        talk.is_throttled = most == 0;
+    }
+    return static_cast<std::size_t>(most);
+}
+
+// The next part of a reply's memory_body, where the whole may not leave at once.
+http::Pull Session::pull_memory(net::Chain& out, std::size_t most) {
+    std::string_view& left = talk_->memory_left;
+    const std::string_view part = left.substr(0, most);
+    left.remove_prefix(part.size());
+    static_cast<void>(out.push_memory(part));  // an empty chain has room
+    return left.empty() ? http::Pull::End : http::Pull::More;
+}
+
+Step Session::pull_body() {
+    Talk& talk = *talk_;
+    const std::size_t most = pull_size();
+    if (most == 0) {
+        return Step::Wait;
+    }
     net::Chain pulled;
-    switch (talk.exchange.reply.body->pull(pulled, most)) {
+    http::Body* const body = talk.exchange.reply.body;
+    switch (body != nullptr ? body->pull(pulled, most) : pull_memory(pulled, most)) {
         case http::Pull::More:
             break;
         case http::Pull::Later:
@@ -241,7 +316,8 @@ Step Session::finish_exchange() {
     talk.scan = HeadScan();
     talk.is_running = talk.is_decided = talk.wants_body = talk.waits_for_body =
         talk.is_body_complete = false;
-    talk.has_continued = false;
+    talk.has_continued = talk.is_throttled = false;
+    talk.rate = {};
     talk.committed = talk.head_size = 0;
     talk.begin = talk.next;
     ++talk.handled;
@@ -286,6 +362,7 @@ Step Session::flush() {
         case net::Written::Outcome::Done:
             outbox.clear();
             talk.saved.reset();
+            talk.large_head.reset();
             return Step::Again;
         case net::Written::Outcome::Blocked:
         case net::Written::Outcome::Yield:
@@ -340,7 +417,7 @@ Step Session::step_closing() {
     if (!lingers || !shutdown_write()) {
         return destroy();
     }
-    linger_end_ = loop().now() + talk.linger_time;
+    moment_ = loop().now() + talk.linger_time;
     timeout_ms_ = static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(talk.linger_timeout.count(), 0, INT32_MAX));
     protocol_.give_back(talk);

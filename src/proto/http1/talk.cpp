@@ -92,7 +92,9 @@ void Talk::detach() {
     saved.reset();
     handled = 0;
     is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
-    has_continued = closes = has_unread = false;
+    has_continued = closes = has_unread = is_throttled = false;
+    large_head.reset();
+    rate = {};
 }
 
 void Talk::make_room(std::size_t limit) {

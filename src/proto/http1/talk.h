@@ -78,12 +78,16 @@ class Talk final : public http::Wire {
     std::unique_ptr<char[]> leftover;  ///< input behind a chunked body that was read elsewhere
     std::size_t leftover_size = 0;
 
-    net::Chain chain;               ///< what the kernel has not taken yet
+    net::Chain chain;                    ///< what the kernel has not taken yet
+    std::unique_ptr<char[]> large_head;  ///< of a reply, where the outbox is too small
     std::unique_ptr<char[]> saved;  ///< owns memory pieces of `chain` that came from the outbox
 
     Millis head_started{};
     Millis body_started{};
-    std::size_t committed = 0;  ///< bytes of this reply handed to outbox or chain
+    Millis reply_started{};          ///< only where a rate is limited
+    http::RateLimit rate;            ///< of the reply being sent
+    std::string_view memory_left{};  ///< rest of a memory_body that leaves in parts
+    std::size_t committed = 0;       ///< bytes of this reply handed to outbox or chain
     std::size_t head_size = 0;
     std::uint32_t handled = 0;          ///< requests since the talk was attached
     std::uint32_t reads = 0;            ///< recv calls in this run of the session
@@ -99,6 +103,7 @@ class Talk final : public http::Wire {
     bool waits_for_body = false;    ///< the body answered Later
     bool is_body_complete = false;  ///< nothing more will be pulled
     bool is_chunked = false;
+    bool is_throttled = false;   ///< limit_rate holds the body back
     bool has_continued = false;  ///< 100 Continue was sent
     bool closes = false;         ///< this reply is the connection's last
     bool has_unread = false;     ///< input that nobody will read: close lingers

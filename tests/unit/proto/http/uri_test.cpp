@@ -101,6 +101,15 @@ TEST(Host, IsLoweredAndStripped) {
     EXPECT_EQ(*parse_host("Example.COM:8080", arena), "example.com");
     EXPECT_EQ(*parse_host("example.com.", arena), "example.com");
     EXPECT_EQ(*parse_host("[::1]:80", arena), "[::1]");
+    EXPECT_EQ(*parse_host("h:65535", arena), "h");
+    EXPECT_EQ(*parse_host("h:", arena), "h");
+    EXPECT_EQ(*parse_host("[::FFFF:1.2.3.4]", arena), "[::ffff:1.2.3.4]");
+    EXPECT_EQ(*parse_host("[v1F.aB:!$&'()*+,;=-._~]:1", arena), "[v1f.ab:!$&'()*+,;=-._~]");
+    for (const std::string_view bad :
+         {"h:65536", "h:98777", "h:1:2", "h:1.2", "[a..b::1]", "[::1].", "[::1]..", "[::1", "x[::1]",
+          "[]", "[v.a]", "[v1]", "[v1.]", "[vg.a]", "[v1.a/b]", "a..b", "..a", ".", "a..:"}) {
+        EXPECT_FALSE(parse_host(bad, arena)) << bad;
+    }
     EXPECT_EQ(*parse_host("a_b", arena), "a_b");
 }
 
