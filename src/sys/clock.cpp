@@ -33,6 +33,11 @@ Millis wall_now_coarse() {
     return std::chrono::duration_cast<Millis>(read_clock(CLOCK_REALTIME_COARSE));
 }
 
+void nap() {
+    const timespec time{.tv_sec = 0, .tv_nsec = 1'000'000};
+    static_cast<void>(::nanosleep(&time, nullptr));  // woken early, the caller looks again
+}
+
 int utc_offset_seconds(UnixSeconds when) {
     const std::time_t seconds = when.count();
     std::tm local{};

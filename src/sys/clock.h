@@ -14,6 +14,8 @@ namespace sluice::sys {
 [[nodiscard]] Millis wall_now();
 /// The same as of the kernel's last tick (up to 10 ms ago); never a system call, on any machine.
 [[nodiscard]] Millis wall_now_coarse();
+/// Sleeps a millisecond. Only for a thread that a fault of the tests holds up.
+void nap();
 /// Seconds east of UTC at `when`, by the machine's time zone.
 [[nodiscard]] int utc_offset_seconds(UnixSeconds when);
 

@@ -14,9 +14,9 @@ namespace sluice::sys {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {"canary-crash",   "canary-hang",
-                                                    "prepare-silent", "commit-silent",
-                                                    "early-death",    "upgrade-fails"};
+constexpr std::array<std::string_view, 9> kNames = {
+    "canary-crash",  "canary-hang", "prepare-silent", "commit-silent", "early-death",
+    "upgrade-fails", "cold-files",  "hung-files",     "no-watches"};
 
 // The one mutable global of sys: set in main() before any child exists, read-only afterwards.
 constinit unsigned faults = 0;

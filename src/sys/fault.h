@@ -16,6 +16,9 @@ enum class Fault : unsigned {
     CommitSilent,   ///< "commit-silent": workers do not answer Commit of a reload
     EarlyDeath,     ///< "early-death": a worker aborts right after its birth
     UpgradeFails,   ///< "upgrade-fails": a program started by USR2 exits at once
+    ColdFiles,      ///< "cold-files": no file is ever found in memory, the pool must load it
+    HungFiles,      ///< "hung-files": loading a name with "hang" waits for a file "<name>.go"
+    NoWatches,      ///< "no-watches": inotify refuses every watch with ENOSPC
 };
 
 /// Reads SLUICE_FAULT. Call once in main().

@@ -39,6 +39,7 @@ struct FilesConf {
     conf::Setting<Millis> valid;
     conf::Setting<std::uint64_t> min_uses;
     conf::Setting<bool> errors;
+    conf::Setting<Bytes> memory;
     conf::Setting<LinkRule> links;
     FilePolicy policy;  ///< all of it, for requests
 };
@@ -120,6 +121,8 @@ constexpr conf::Row kRows[] = {
         "Requests from which on a file's descriptor or bytes are kept.").defaults("1"),
     conf::row<&FilesConf::errors>("open_file_cache_errors", conf::kAnyHttp, conf::flag(),
         "Remember that a file cannot be opened, too.").defaults("off"),
+    conf::row<&FilesConf::memory>("open_file_cache_memory", conf::kAnyHttp, conf::take(1),
+        "Memory for files of up to 16 KB, which then do not count against max; 0: they count too.").defaults("0").better("32m"),
     conf::row_fn<&FilesConf::links, &set_links>("disable_symlinks", conf::kAnyHttp, conf::take_range(1, 2),
         "Which symbolic links are refused: on all, if_not_owner those whose target is another's; a path's beginning can be exempt by from=. With beneath links are followed that stay below the root.").defaults("off"),
 };
@@ -142,7 +145,8 @@ struct WorkerFiles {
     ExpireTimer timer;
     log::RateLimit trouble{Millis{1'000}};
 
-    explicit WorkerFiles(event::Loop& the_loop) : loop(the_loop) {
+    explicit WorkerFiles(net::WorkerContext& worker)
+        : loop(worker.loop), cache(&worker.loop, worker.pool) {
         timer.files = this;
         timer.fire = &expire;
     }
@@ -167,7 +171,7 @@ struct WorkerFiles {
 constinit WorkerFiles* worker_files = nullptr;
 
 void start_worker(net::WorkerContext& worker) {
-    worker_files = std::make_unique<WorkerFiles>(worker.loop).release();
+    worker_files = std::make_unique<WorkerFiles>(worker).release();
 }
 
 void stop_worker() {
@@ -197,7 +201,8 @@ const FilePolicy& file_policy(conf::Level& level) {
                     .min_uses = *files.min_uses,
                     .keeps_errors = *files.errors,
                     .links = files.links->links,
-                    .links_from = files.links->has_from ? &files.links->from : nullptr};
+                    .links_from = files.links->has_from ? &files.links->from : nullptr,
+                    .memory = files.memory->count};
     return files.policy;
 }
 
@@ -225,11 +230,65 @@ ConfinedPath confine(http::Exchange& exchange, std::string_view path, const File
     return whole;
 }
 
+// ---- lookup ----
+
+namespace {
+
+/// A file that an exchange waits for or has waited for. Pinned until the exchange ends, so that the
+/// rule that is run again finds it, whatever became of it in the cache.
+struct HeldFile : http::Holding, FileWait {
+    http::Exchange* exchange = nullptr;
+
+    static void give_back(http::Holding& holding) noexcept {
+        HeldFile& self = static_cast<HeldFile&>(holding);
+        OpenFile* const file = self.file;
+        std::destroy_at(&self);  // ends the waiting; the memory is the arena's
+        unpin(file);
+    }
+
+    static void go_on(FileWait& wait) { static_cast<HeldFile&>(wait).exchange->retry_rule(); }
+};
+
+/// One that this exchange holds and that answers the request now.
+OpenFile* find_held(const http::Exchange& exchange, FilePath path, Want want, Links links) {
+    for (http::Holding* at = exchange.holdings; at != nullptr; at = at->next) {
+        if (at->release != &HeldFile::give_back) {
+            continue;
+        }
+        OpenFile& file = *static_cast<HeldFile*>(at)->file;
+        if (!file.is_loading && file.links == links && file.root_size == path.root_size &&
+            file.path == path.text && file.answers(want)) {
+            return &file;
+        }
+    }
+    return nullptr;
+}
+
+/// Lets the exchange wait for `file`, whose pin it takes over. Gives the errno of look_up().
+int wait_for(http::Exchange& exchange, OpenFile& file) {
+    void* const room = exchange.arena.allocate(sizeof(HeldFile), alignof(HeldFile));
+    if (room == nullptr) {
+        unpin(&file);
+        return ENOMEM;
+    }
+    HeldFile* const held = std::construct_at(static_cast<HeldFile*>(room));
+    held->exchange = &exchange;
+    held->file = &file;
+    held->ready = &HeldFile::go_on;
+    held->Holding::release = &HeldFile::give_back;
+    exchange.hold(*held);
+    file.waits.push_back(*held);
+    return EINPROGRESS;
+}
+
+}  // namespace
+
 std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
                                       std::string_view path,
-                                      OpenFileCache::Want want,
+                                      Want want,
                                       const FilePolicy& policy) {
     BUG_UNLESS(worker_files != nullptr, "a file is looked up in a worker that was not started");
+    WorkerFiles& files = *worker_files;
     const ConfinedPath where = confine(exchange, path, policy);
     if (where.links != policy.links) {
         FilePolicy exact = policy;
@@ -237,9 +296,17 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
         exact.links_from = nullptr;
         return look_up(exchange, path, want, exact);
     }
-    const auto file =
-        worker_files->cache.look_up(where.path, want, policy, worker_files->loop.now());
-    worker_files->arm();
+    if (exchange.holdings != nullptr) [[unlikely]] {
+        if (OpenFile* const held = find_held(exchange, where.path, want, policy.links)) {
+            return files.cache.look_up_held(*held, policy, files.loop.now());
+        }
+    }
+    OpenFile* loading = nullptr;
+    const auto file = files.cache.look_up(where.path, want, policy, files.loop.now(), &loading);
+    files.arm();
+    if (loading != nullptr) [[unlikely]] {
+        return std::unexpected(wait_for(exchange, *loading));
+    }
     return file;
 }
 

@@ -28,11 +28,16 @@ struct ConfinedPath {
                                    std::string_view path,
                                    const FilePolicy& policy);
 
+/// What a rule answers to look_up()'s EINPROGRESS.
+inline constexpr http::Verdict kIsLoading = http::Verdict::Waiting;
+
 /// The file at `path` (NUL-terminated), pinned, from the worker's cache.
-/// Fails: errno; see status_of().
+/// Fails: errno; see status_of(). EINPROGRESS: it comes from disk, or the disk hangs. The rule gives
+/// back the pins of its own, changes nothing of the exchange and answers kIsLoading; it is run again
+/// from its start when the file is there, and the same look_up then succeeds or fails for good.
 [[nodiscard]] std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
                                                     std::string_view path,
-                                                    OpenFileCache::Want want,
+                                                    Want want,
                                                     const FilePolicy& policy);
 
 /// The status that answers a file which cannot be opened: 404, 403 or 500.

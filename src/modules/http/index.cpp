@@ -73,7 +73,8 @@ std::string_view below(Exchange& exchange, std::string_view name) {
     return {out, uri.size() + name.size()};
 }
 
-/// What to do about a name that cannot be opened: 0 where the next name is tried.
+/// What to do about a name that cannot be opened: 0 where the next name is tried, EINPROGRESS where
+/// that is not known yet.
 int status_without(Exchange& exchange, int error, const FilePolicy& policy) {
     const int status = status_of(error);
     if (status != 404) {
@@ -84,9 +85,9 @@ int status_without(Exchange& exchange, int error, const FilePolicy& policy) {
     if (directory.data() == nullptr) {
         return 500;
     }
-    const auto found = look_up(exchange, directory, OpenFileCache::Want::Facts, policy);
+    const auto found = look_up(exchange, directory, Want::Facts, policy);
     if (!found) {
-        return status_of(found.error());
+        return found.error() == EINPROGRESS ? EINPROGRESS : status_of(found.error());
     }
     const bool is_directory = (*found)->info.is_directory();
     unpin(*found);
@@ -122,15 +123,20 @@ Verdict find_index(Exchange& exchange, const void* settings) {
         if (uri.data() == nullptr || path.data() == nullptr) {
             return exchange.finish(500);
         }
-        const auto found = look_up(exchange, path, OpenFileCache::Want::Content, *index.policy);
+        const auto found = look_up(exchange, path, Want::Content, *index.policy);
         if (found) {
             const bool is_directory = (*found)->info.is_directory();
             unpin(*found);
             if (!is_directory) {
                 return exchange.redirect_to(uri, request.args);
             }
+        } else if (found.error() == EINPROGRESS) {
+            return kIsLoading;
         } else if (!is_directory_known) {
             const int status = status_without(exchange, found.error(), *index.policy);
+            if (status == EINPROGRESS) {
+                return kIsLoading;
+            }
             if (status != 0) {
                 return give_up(exchange, status);
             }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // OpenFileCache: what a worker remembers of the files it serves: facts of statx, the bytes of small
 // files, an open descriptor for larger ones, and the header lines that go with them. A hit costs a
-// hash lookup; the file system is asked again after a short trust.
-// Runs in: worker. Blocks: a miss opens and reads a file (page cache or disk).
+// hash lookup; the file system is asked again after a short trust. What is not in the kernel's
+// memory is loaded by a thread of the pool, while those who want it wait.
+// Runs in: worker. Blocks: only where it has no pool, or the pool is full.
 #pragma once
 
 #include <array>
@@ -16,7 +17,9 @@
 
 #include "base/list.h"
 #include "base/units.h"
-#include "modules/http/path_opening.h"
+#include "event/loop.h"
+#include "event/pool.h"
+#include "modules/http/file_loader.h"
 #include "proto/http/etag.h"
 #include "script/template.h"
 #include "sys/file.h"
@@ -24,16 +27,22 @@
 
 namespace sluice::modules {
 
+inline constexpr std::uint64_t kMemoryBudget = 32U << 20U;
+
 /// One location's `open_file_cache` and its companions.
 struct FilePolicy {
     bool is_on = true;
-    std::size_t max = 1000;       ///< entries of the worker's cache
+    std::size_t max = 1000;       ///< entries that are limited by number, see OpenFileCache
     Millis inactive{60'000};      ///< an entry unused for so long is dropped
     Millis valid{1'000};          ///< trust in an entry before the file system is asked again
     std::uint64_t min_uses = 1;   ///< below it only the facts are kept, not descriptor or bytes
     bool keeps_errors = false;    ///< remember that a file does not exist
     Links links = Links::Follow;
     const script::Template* links_from = nullptr;  ///< renders the exempt part; null: none
+    /// Bytes of small files in memory, in sum, that do not count against `max`. 0: `max` limits
+    /// them too, as nginx has it, and kMemoryBudget is what they may take.
+    std::uint64_t memory = kMemoryBudget;
+    bool reads_ahead = false;     ///< read_ahead
 };
 
 /// Header lines rendered for an entry, and what they were rendered for.
@@ -44,32 +53,47 @@ struct PreparedHead {
 };
 
 class OpenFileCache;
+struct OpenFile;
+struct FileLoad;
+
+/// Somebody who waits until a file is loaded. Owner: the waiting; it holds a pin of `file`.
+/// Destroying it ends the waiting, not the pin.
+struct FileWait : ListHook {
+    OpenFile* file = nullptr;
+    void (*ready)(FileWait& self) = nullptr;  ///< called in the loop, once; may look files up
+};
 
 /// A remembered file. Owner: its cache; whoever got it from look_up() holds a pin and unpins once.
+/// Once loaded it does not change, only its content may be dropped while nobody holds a pin.
 struct OpenFile : ListHook {
     static constexpr std::uint64_t kMemoryLimit = 16384;
 
-    std::string path;
+    // What a hit reads stands together.
+    OpenFile* next_in_bucket = nullptr;
     std::size_t hash = 0;
-    Links links = Links::Follow;    ///< another rule finds another entry
-    std::size_t root_size = 0;      ///< of FilePath; the same
-    int error = 0;                  ///< errno of the opening; then nothing below counts
-    sys::FileInfo info;
-    sys::UniqueFd fd;               ///< regular files above kMemoryLimit
-    std::unique_ptr<char[]> bytes;  ///< small ones; null for an empty file too
-    bool has_content = false;       ///< fd or bytes are there (not just facts)
-    std::array<char, http::kMaxEtagSize> etag_bytes{};
-    std::string_view etag;
-    PreparedHead head;
-
+    std::string path;
+    std::size_t root_size = 0;      ///< see FilePath; 0 where links are followed anywhere
     Millis checked{};
     Millis used{};
-    Millis inactive{};
     std::uint64_t uses = 0;
-    std::uint64_t min_uses = 1;
     std::uint32_t pins = 0;
+    int error = 0;                  ///< errno of the opening; then no fact below counts
+    Links links = Links::Follow;    ///< another rule finds another entry
+    bool has_content = false;       ///< fd or bytes are there (not just facts)
+    bool is_loading = false;        ///< nothing of it counts yet
     bool is_listed = false;         ///< still found by look_up()
-    OpenFile* next_in_bucket = nullptr;
+    bool is_counted = false;        ///< one of those that `max` limits
+    sys::UniqueFd fd;               ///< regular files above kMemoryLimit
+    std::unique_ptr<char[]> bytes;  ///< small ones; null for an empty file too
+    sys::FileInfo info;
+    PreparedHead head;
+    std::string_view etag;
+    std::array<char, http::kMaxEtagSize> etag_bytes{};
+
+    Millis inactive{};
+    std::uint64_t min_uses = 1;
+    FileLoad* load = nullptr;        ///< while it is loading
+    IntrusiveList<FileWait> waits;   ///< for that
     OpenFileCache* owner = nullptr;  ///< null: freed with the last pin
 
     [[nodiscard]] bool is_in_memory() const { return has_content && !fd.is_open(); }
@@ -78,31 +102,41 @@ struct OpenFile : ListHook {
         return bytes == nullptr ? std::string_view("")
                                 : std::string_view(bytes.get(), static_cast<std::size_t>(info.size));
     }
+    /// Whether what is known is enough.
+    [[nodiscard]] bool answers(Want want) const {
+        return want == Want::Facts || has_content || error != 0 || !info.is_regular();
+    }
 };
 
 /// Gives a pin back; the entry may be gone afterwards.
 void unpin(OpenFile* file);
 
+/// Two limits hold it: `max` of the policies for entries that keep a descriptor, facts or an error,
+/// and their `memory` for small files, which cost nothing but that.
 class OpenFileCache {
   public:
-    static constexpr std::uint64_t kMemoryBudget = 32U << 20U;
-
-    enum class Want : std::uint8_t {
-        Facts,    ///< what statx tells
-        Content,  ///< also a descriptor or the bytes of a regular file
-    };
-
-    OpenFileCache();
+    OpenFileCache() : OpenFileCache(nullptr, nullptr) {}
+    /// Both may be null: then everything is loaded at once, whatever it takes.
+    OpenFileCache(event::Loop* loop, event::Pool* pool);
+    /// Pinned entries live on. What a thread is loading at this moment is left to it for ever: the
+    /// process must be about to end, or the pool stopped.
     ~OpenFileCache();
     OpenFileCache(const OpenFileCache&) = delete;
     OpenFileCache& operator=(const OpenFileCache&) = delete;
 
     /// The file at `path`, pinned, at the monotonic time `now`.
-    /// Fails: the errno of the opening (ENOENT, EACCES, …); nothing is pinned then.
+    /// Fails: the errno of the opening (ENOENT, EACCES, …); nothing is pinned then. EINPROGRESS,
+    /// only where `loading` is given: it is being loaded; *loading is pinned and may be waited for.
     [[nodiscard]] std::expected<OpenFile*, int> look_up(FilePath path,
                                                         Want want,
                                                         const FilePolicy& policy,
-                                                        Millis now);
+                                                        Millis now,
+                                                        OpenFile** loading = nullptr);
+    /// The same for a file that the caller has pinned and that answers what is wanted, however long
+    /// ago it was loaded: another pin, or its error.
+    [[nodiscard]] std::expected<OpenFile*, int> look_up_held(OpenFile& file,
+                                                             const FilePolicy& policy,
+                                                             Millis now);
 
     /// Drops entries, the longest unused first, while their policy's `inactive` has passed.
     void expire(Millis now);
@@ -117,21 +151,37 @@ class OpenFileCache {
 
     void release(OpenFile& file);
     [[nodiscard]] OpenFile* find(FilePath path, std::size_t hash, Links links) const;
-    [[nodiscard]] bool refresh(OpenFile& file, FilePath path) const;
-    void load(OpenFile& file, FilePath path, Want want);
-    void read_into_memory(OpenFile& file);
+    [[nodiscard]] OpenFile* find_loading(const FileRequest& request, std::size_t hash) const;
+    [[nodiscard]] OpenFile& make(const FileRequest& request, std::size_t hash);
+    [[nodiscard]] bool is_unchanged(OpenFile& file, FilePath path, Millis now) const;
+    [[nodiscard]] std::expected<OpenFile*, int> hand_out(OpenFile& file,
+                                                         const FilePolicy& policy,
+                                                         Millis now);
+    [[nodiscard]] bool begin_load(OpenFile& file,
+                                  const FileRequest& request,
+                                  const FilePolicy& policy);
+    void finish_load(FileLoad& load);
+    void settle(OpenFile& file, LoadedFile& loaded, const FilePolicy& policy, Millis now);
     void drop_content(OpenFile& file);
-    [[nodiscard]] OpenFile& add(FilePath path, Want want, const FilePolicy& policy, Millis now);
-    void insert(OpenFile& file, std::size_t max);
+    void list(OpenFile& file);
+    void make_room(const OpenFile& file, const FilePolicy& policy);
     void unlist(OpenFile& file);
     void free(OpenFile& file);
     void grow_buckets();
+    [[nodiscard]] IntrusiveList<OpenFile>& order_of(const OpenFile& file) {
+        return file.is_counted ? counted_ : small_;
+    }
 
+    event::Loop* loop_;
+    event::Pool* pool_;
     std::vector<OpenFile*> buckets_;
-    IntrusiveList<OpenFile> by_use_;   // front: used last
+    IntrusiveList<OpenFile> counted_;   // front: used last
+    IntrusiveList<OpenFile> small_;     // the same for small files in memory
+    IntrusiveList<OpenFile> loading_;
     IntrusiveList<OpenFile> unlisted_;  // no longer found, or never; pinned
-    std::size_t count_ = 0;
-    std::uint64_t memory_used_ = 0;
+    std::size_t count_ = 0;             // listed ones
+    std::size_t counted_count_ = 0;     // of them those in counted_
+    std::uint64_t memory_used_ = 0;     // bytes of content
 };
 
 }  // namespace sluice::modules

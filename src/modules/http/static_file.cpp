@@ -81,9 +81,12 @@ Verdict serve(Exchange& exchange, const void* settings) {
     if (path.data() == nullptr) {
         return exchange.finish(500);
     }
-    const auto found = look_up(exchange, path, OpenFileCache::Want::Content,
+    const auto found = look_up(exchange, path, Want::Content,
                                *static_cast<const FilePolicy*>(settings));
     if (!found) {
+        if (found.error() == EINPROGRESS) {
+            return kIsLoading;
+        }
         return refuse_file(exchange, path, found.error());
     }
     OpenFile& file = **found;

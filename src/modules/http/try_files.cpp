@@ -104,7 +104,7 @@ std::string_view whole_uri(Exchange& exchange, std::string_view name) {
     return {out, prefix.size() + name.size()};
 }
 
-enum class Outcome : std::uint8_t { Missing, Found, NoMemory };
+enum class Outcome : std::uint8_t { Missing, Found, Loading, NoMemory };
 
 Outcome try_one(Exchange& exchange, const Candidate& candidate, const FilePolicy& policy) {
     const std::string_view name = exchange.render(candidate.path);
@@ -120,9 +120,9 @@ Outcome try_one(Exchange& exchange, const Candidate& candidate, const FilePolicy
     if (uri.data() == nullptr || path.data() == nullptr) {
         return Outcome::NoMemory;
     }
-    const auto found = look_up(exchange, path.empty() ? "/" : path, OpenFileCache::Want::Facts, policy);
+    const auto found = look_up(exchange, path.empty() ? "/" : path, Want::Facts, policy);
     if (!found) {
-        return Outcome::Missing;
+        return found.error() == EINPROGRESS ? Outcome::Loading : Outcome::Missing;
     }
     const bool is_match = candidate.is_directory == (*found)->info.is_directory();
     unpin(*found);
@@ -159,6 +159,8 @@ Verdict try_all(Exchange& exchange, const void* settings) {
         switch (try_one(exchange, candidate, *conf.policy)) {
             case Outcome::Missing:
                 continue;
+            case Outcome::Loading:
+                return kIsLoading;
             case Outcome::NoMemory:
                 return exchange.finish(500);
             case Outcome::Found:

@@ -313,7 +313,9 @@ void Exchange::resume_phases() {
 
 void Exchange::retry_rule() {
     --cursor.rule;
-    resume_phases();
+    if (run_phases(*this)) {
+        wire.reply_ready(*this);
+    }
 }
 
 void Exchange::discard_reply() {

@@ -13,7 +13,6 @@
 namespace sluice::modules {
 namespace {
 
-using Want = OpenFileCache::Want;
 namespace fs = std::filesystem;
 
 class OpenFileCacheTest : public testing::Test {
@@ -111,24 +110,53 @@ TEST_F(OpenFileCacheTest, RemembersErrorsOnlyWhenAsked) {
 
 TEST_F(OpenFileCacheTest, EvictsTheLongestUnused) {
     policy_.max = 2;
+    policy_.memory = 0;
+    policy_.valid = Millis(60'000);
     write("a", "a");
     write("b", "b");
     write("c", "c");
     EXPECT_EQ(content("a", Millis(0)), "a");
-    EXPECT_EQ(content("b", Millis(1)), "b");
-    EXPECT_EQ(content("a", Millis(2)), "a");
+    EXPECT_EQ(content("b", Millis(300)), "b");
+    EXPECT_EQ(content("a", Millis(600)), "a");
 
-    EXPECT_EQ(content("c", Millis(3)), "c");
+    EXPECT_EQ(content("c", Millis(900)), "c");
 
     EXPECT_EQ(cache_.size(), 2U);
     replace("a", "A");
     replace("b", "B");
-    EXPECT_EQ(content("a", Millis(4)), "a") << "a stayed";
-    EXPECT_EQ(content("b", Millis(5)), "B") << "b was evicted";
+    EXPECT_EQ(content("a", Millis(1000)), "a") << "a stayed";
+    EXPECT_EQ(content("b", Millis(1000)), "B") << "b was evicted";
+}
+
+TEST_F(OpenFileCacheTest, FilesInMemoryDoNotCountAgainstMax) {
+    policy_.max = 2;
+    for (int i = 0; i < 5; ++i) {
+        write("small" + std::to_string(i), "s");
+        write("large" + std::to_string(i), std::string(OpenFile::kMemoryLimit + 1, 'l'));
+        EXPECT_EQ(content("small" + std::to_string(i), Millis(0)), "s");
+        unpin(*get("large" + std::to_string(i), Millis(0)));
+    }
+
+    EXPECT_EQ(cache_.size(), 7U) << "five small ones and two descriptors";
+}
+
+TEST_F(OpenFileCacheTest, StaysWithinItsMemory) {
+    const std::string bytes(OpenFile::kMemoryLimit, 's');
+    const std::size_t count = kMemoryBudget / OpenFile::kMemoryLimit + 10;
+    for (std::size_t i = 0; i < count; ++i) {
+        write("f", bytes);
+        fs::rename(path("f"), path("f" + std::to_string(i)));
+        unpin(*get("f" + std::to_string(i), Millis(0)));
+    }
+
+    EXPECT_LE(cache_.memory_used(), kMemoryBudget);
+    EXPECT_GT(cache_.memory_used(), kMemoryBudget * 9 / 10);
+    EXPECT_LT(cache_.size(), count);
 }
 
 TEST_F(OpenFileCacheTest, KeepsPinnedBytesThroughEvictionAndReplacement) {
     policy_.max = 1;
+    policy_.memory = 0;
     write("a", "bytes in flight");
     write("b", "b");
     OpenFile* const pinned = *get("a", Millis(0));
@@ -216,9 +244,9 @@ TEST_F(OpenFileCacheTest, ExpiresWhatNobodyAsksFor) {
     EXPECT_EQ(content("a", Millis(0)), "a");
     EXPECT_EQ(content("b", Millis(400)), "b");
 
-    cache_.expire(Millis(500));
+    cache_.expire(Millis(750));
     EXPECT_EQ(cache_.size(), 1U);
-    cache_.expire(Millis(900));
+    cache_.expire(Millis(1150));
     EXPECT_EQ(cache_.size(), 0U);
 }
 
