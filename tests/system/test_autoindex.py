@@ -153,6 +153,7 @@ class Autoindex(SluiceTest):
         path.mkdir(exist_ok=True)
         for at in range(1500):
             (path / f"{at}-{'y' * 100}").touch()
+        self.assertEqual(self.server.get("/half/").status, 200)  # what a worker opens once is open
         before = self.server.fd_count(self.server.workers()[0])
         for _ in range(5):
             with self.server.connect() as connection:

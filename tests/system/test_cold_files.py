@@ -17,13 +17,20 @@ http {
         listen 127.0.0.1:%%PORT%%;
         root %%DIR%%/www;
         location /try/ { try_files $uri $uri/ /fallback.html; }
+        location /if/ {
+            set $seen "";
+            set $seen "${seen}once";
+            if (-f %%DIR%%/www$uri) { return 200 "file $seen"; }
+            if (!-d %%DIR%%/www$uri) { return 200 "nothing $seen"; }
+            return 200 "directory $seen";
+        }
         location /stale/ { open_file_cache_valid 0s; }
     }
 }
 """
 FILES = {"www/index.html": "index", "www/fast.html": "fast", "www/hang.html": "slow", "www/fallback.html": "fallback",
          "www/hang/index.html": "hung index", "www/try/hang.txt": "hung try", "www/stale/a.html": "stale",
-         "www/big": "b" * 300_000}
+         "www/if/f": "f", "www/big": "b" * 300_000}
 
 
 class ColdFiles(SluiceTest):
@@ -45,6 +52,9 @@ class ColdFiles(SluiceTest):
         self.assertEqual(server.get("/try").status, 301)
         self.assertEqual(server.get("/stale/a.html").text, "stale")
         self.assertEqual(server.get("/stale/a.html").text, "stale")
+        self.assertEqual(server.get("/if/f").text, "file once")
+        self.assertEqual(server.get("/if/none").text, "nothing once")
+        self.assertEqual(server.get("/if/").text, "directory once")
 
     def test_a_hung_open_delays_nobody_else(self):
         server = self.cold()

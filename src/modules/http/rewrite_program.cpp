@@ -56,20 +56,19 @@ bool is_such(const sys::FileInfo& info, FileTest test) {
     return false;
 }
 
-bool is_file(Run& run, std::string_view path, FileTest test) {
-    const auto found =
-        look_up(run.exchange, path, OpenFileCache::Want::Facts, *run.program.policy);
+// Whether `pattern` matches; then its captures count from here on. A failed match forgets those of
+// the one before, as in nginx.
+enum class Matched : std::uint8_t { No, Yes, NoMemory, Loading };
+
+Matched is_file(Run& run, std::string_view path, FileTest test) {
+    const auto found = look_up(run.exchange, path, Want::Facts, *run.program.policy);
     if (!found) {
-        return false;
+        return found.error() == EINPROGRESS ? Matched::Loading : Matched::No;
     }
     const bool is_match = is_such((*found)->info, test);
     unpin(*found);
-    return is_match;
+    return is_match ? Matched::Yes : Matched::No;
 }
-
-// Whether `pattern` matches; then its captures count from here on. A failed match forgets those of
-// the one before, as in nginx.
-enum class Matched : std::uint8_t { No, Yes, NoMemory };
 
 Matched match(Run& run, const script::Pattern& pattern, std::string_view subject) {
     const bool is_match = pattern.regex.match(subject);
@@ -112,12 +111,15 @@ Matched holds(Run& run, const Condition& condition) {
             if (path.data() == nullptr) {
                 return Matched::NoMemory;
             }
-            result = is_file(run, path, condition.file) ? Matched::Yes : Matched::No;
+            result = is_file(run, path, condition.file);
             break;
         }
     }
-    if (condition.is_negated && result != Matched::NoMemory) {
-        return result == Matched::Yes ? Matched::No : Matched::Yes;
+    if (condition.is_negated && result == Matched::Yes) {
+        return Matched::No;
+    }
+    if (condition.is_negated && result == Matched::No) {
+        return Matched::Yes;
     }
     return result;
 }
@@ -185,6 +187,7 @@ Flow rewrite(Run& run, const Replacement& replacement) {
         case Matched::No:
             return Flow::On;
         case Matched::NoMemory:
+        case Matched::Loading:  // a pattern never waits
             return Flow::Failed;
         case Matched::Yes:
             break;
@@ -216,18 +219,62 @@ Verdict conclude(Run& run, Flow flow) {
                                                         : Verdict::Declined;
 }
 
+// ---- waiting ----
+
+/// Where a program stands that waits for a file. Its steps have effects, so that it goes on in its
+/// middle when its rule is run again.
+struct Paused : http::Holding {
+    const RewriteProgram* program = nullptr;  ///< null: it has gone on
+    std::size_t at = 0;
+    bool is_uri_changed = false;
+
+    static void forget(http::Holding&) noexcept {}
+};
+
+Verdict pause(Run& run, std::size_t at) {
+    Paused* const paused = run.exchange.arena.make<Paused>();
+    if (paused == nullptr) {
+        return run.exchange.finish(500);
+    }
+    paused->release = &Paused::forget;
+    paused->program = &run.program;
+    paused->at = at;
+    paused->is_uri_changed = run.is_uri_changed;
+    run.exchange.hold(*paused);
+    return kIsLoading;
+}
+
+/// The step to begin with.
+std::size_t go_on(Run& run) {
+    for (http::Holding* held = run.exchange.holdings; held != nullptr; held = held->next) {
+        if (held->release != &Paused::forget) {
+            continue;
+        }
+        Paused& paused = static_cast<Paused&>(*held);
+        if (paused.program == &run.program) {
+            paused.program = nullptr;
+            run.is_uri_changed = paused.is_uri_changed;
+            return paused.at;
+        }
+    }
+    return 0;
+}
+
 }  // namespace
 
 Verdict run_program(Exchange& exchange, const void* settings) {
     const RewriteProgram& program = *static_cast<const RewriteProgram*>(settings);
     Run run{exchange, program};
     Flow flow = Flow::On;
-    std::size_t at = 0;
+    std::size_t at = exchange.holdings == nullptr ? 0 : go_on(run);
     while (flow == Flow::On && at < program.steps.size()) {
         const Step& step = program.steps[at++];
         switch (step.kind) {
             case Step::Kind::Test: {
                 const Matched result = holds(run, *static_cast<const Condition*>(step.detail));
+                if (result == Matched::Loading) {
+                    return pause(run, at - 1);
+                }
                 at = result == Matched::Yes ? step.yes : step.no;
                 flow = result == Matched::NoMemory ? Flow::Failed : Flow::On;
                 break;

@@ -105,6 +105,7 @@ class Exchange {
     const void* body_settings = nullptr;
     mutable std::string_view request_id;  ///< $request_id, made when first asked for
     Holding* holdings = nullptr;          ///< given back by end(), the latest first
+    BoundRule waiting_rule;               ///< the one that answered Waiting
 
     /// Decides the reply as nginx does for a handler's status: 3xx needs `reply.location`; 4xx and
     /// 5xx look for error_page, else a built-in page. Gives Decided or Redirected.

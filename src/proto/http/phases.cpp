@@ -98,6 +98,9 @@ Verdict run_phase(Exchange& exchange) {
         const BoundRule& rule = rules[cursor.rule++];
         const Verdict verdict = rule.run(exchange, rule.settings);
         if (verdict != Verdict::Declined) {
+            if (verdict == Verdict::Waiting) {
+                exchange.waiting_rule = rule;
+            }
             return verdict;
         }
     }
@@ -201,6 +204,7 @@ bool Exchange::body_ended(int status) {
     }
     const Verdict verdict = status != 0 ? finish(status) : body_then(*this, body_settings);
     if (verdict == Verdict::Waiting) {
+        waiting_rule = {.run = body_then, .settings = body_settings};
         return false;
     }
     if (verdict == Verdict::Decided) {
@@ -312,7 +316,15 @@ void Exchange::resume_phases() {
 }
 
 void Exchange::retry_rule() {
-    --cursor.rule;
+    // Kept, not found again by its number: it may have changed the location before it waited.
+    const BoundRule rule = waiting_rule;
+    const Verdict verdict = rule.run(*this, rule.settings);
+    if (verdict == Verdict::Waiting) {
+        return;
+    }
+    if (verdict == Verdict::Decided) {
+        cursor.phase = Phase::Head;
+    }
     if (run_phases(*this)) {
         wire.reply_ready(*this);
     }
