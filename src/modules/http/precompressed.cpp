@@ -264,8 +264,12 @@ Verdict serve(Exchange& exchange, const void* settings) {
         if (name.data() == nullptr) {
             return exchange.finish(500);
         }
-        const auto found = look_up(exchange, name, is_wanted ? OpenFileCache::Want::Content : OpenFileCache::Want::Facts, *conf.policy);
+        const auto found =
+            look_up(exchange, name, is_wanted ? Want::Content : Want::Facts, *conf.policy);
         if (!found) {
+            if (found.error() == EINPROGRESS) {
+                return kIsLoading;
+            }
             log_trouble(name, found.error());
             continue;
         }
