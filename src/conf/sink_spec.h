@@ -58,6 +58,7 @@ struct SinkSpec {
     std::span<const Command> commands;  ///< joined by pipes
     SyslogSpec syslog;
     SinkBuffering buffering;
+    Millis alert_pause{};  ///< Alert: least time between two runs of the command
 };
 
 }  // namespace sluice::conf

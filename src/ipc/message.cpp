@@ -213,10 +213,21 @@ void walk_kind(Writer& io, const SinkKind& kind) {
 void walk_kind(Reader& io, SinkKind& kind) {
     std::uint8_t value = 0;
     io.number(value);
-    if (value > std::to_underlying(SinkKind::Null)) {
+    if (value > std::to_underlying(SinkKind::Alert)) {
         return io.break_off();
     }
     kind = static_cast<SinkKind>(value);
+}
+
+void walk_syslog(auto& io, auto& syslog) {
+    io.text(syslog.address, kMaxSyslogText);
+    io.text(syslog.tag, kMaxSyslogText);
+    io.text(syslog.host, kMaxSyslogText);
+    io.number(syslog.facility);
+    io.number(syslog.severity);
+    io.flag(syslog.is_stream);
+    io.flag(syslog.is_rfc5424);
+    io.flag(syslog.counts_octets);
 }
 
 template <Is<Sinks> M>
@@ -225,7 +236,32 @@ void walk(auto& io, M& m) {
         io.number(sink.id.value);
         walk_kind(io, sink.kind);
         io.text(sink.path, kMaxSinkPath);
+        io.number(sink.buffer);
+        io.number(sink.flush_millis);
+        io.number(sink.gzip_level);
+        io.number(sink.alert_pause_millis);
+        io.flag(sink.is_main);
+        io.number(sink.main_level);
+        if (sink.kind == SinkKind::Syslog) {
+            walk_syslog(io, sink.syslog);
+        }
     });
+    io.flag(m.has_more);
+}
+
+template <Is<DropSinks> M>
+void walk(auto& io, M& m) {
+    io.list(m.sinks, kMaxSinks, [&](auto& id) { io.number(id.value); });
+}
+
+template <Is<Alert> M>
+void walk(auto& io, M& m) {
+    io.number(m.sink.value);
+    io.number(m.level);
+    io.number(m.pid);
+    io.number(m.wall_millis);
+    io.number(m.suppressed);
+    io.text(m.text, kMaxText);
 }
 
 bool is_from(Sender sender, const Message& message) {
@@ -237,9 +273,9 @@ bool is_from(Sender sender, const Message& message) {
                 case Sender::Worker:
                     return is_worker_s;
                 case Sender::Logger:
-                    return Is<M, Drained>;
+                    return Is<M, Drained> || Is<M, Alert>;
                 case Sender::Master:
-                    return !is_worker_s;
+                    return !is_worker_s && !Is<M, Alert>;
             }
             return false;
         },
@@ -295,7 +331,8 @@ bool fds_fit(const Message& message, std::size_t count) {
                             } else if constexpr (Is<M, LoggerHello>) {
                                 return 2;
                             } else if constexpr (Is<M, Sinks>) {
-                                return m.sinks.size();
+                                return static_cast<std::size_t>(
+                                    std::ranges::count_if(m.sinks, &SinkEntry::has_fd));
                             } else {
                                 return 0;
                             }
@@ -307,7 +344,8 @@ const char* name_of(const Message& message) {
     static constexpr std::array<const char*, std::variant_size_v<Message>> kNames = {
         "Hello",     "Listeners", "Release",     "Prepare",     "Commit", "Abort",
         "Retire",    "Stop",      "SetLogLevel", "Reopened",    "Ready",  "Refused",
-        "Committed", "Draining",  "Drained",     "LoggerHello", "Sinks",  "DrainAndExit"};
+        "Committed", "Draining",  "Drained",     "LoggerHello", "Sinks",  "DrainAndExit",
+        "DropSinks", "Alert"};
     return kNames[message.index()];
 }
 

@@ -23,9 +23,11 @@ inline constexpr std::size_t kMaxFds = 250;
 /// Longer texts are cut when encoded and refused when decoded.
 inline constexpr std::size_t kMaxText = 4096;
 /// Most sinks in one Sinks message.
-inline constexpr std::size_t kMaxSinks = 64;
+inline constexpr std::size_t kMaxSinks = 32;
 /// Longest path of a sink; it is for messages only, so longer ones are cut.
 inline constexpr std::size_t kMaxSinkPath = 400;
+/// Longest text of a SyslogEntry.
+inline constexpr std::size_t kMaxSyslogText = 120;
 
 // ---- master → worker ----
 
@@ -175,22 +177,71 @@ struct LoggerHello {
 /// How the logger has to write to a sink.
 enum class SinkKind : std::uint8_t {
     File,    ///< regular file, opened O_APPEND
-    Stream,  ///< terminal, pipe or socket (/dev/stdout, /dev/stderr): writing may block
+    Stream,  ///< terminal, pipe or socket (/dev/stdout, a command's pipe): writing may block
     Null,    ///< `off` or /dev/null: discard
+    Fifo,    ///< a named pipe: without a reader lines are dropped
+    Queue,   ///< a POSIX message queue: full, lines are dropped
+    Syslog,  ///< no descriptor: the logger connects to `syslog.address` itself
+    Alert,   ///< no descriptor: lines go back to the master as Alert
+};
+
+/// What a syslog receiver wants; conf::SyslogSpec as it travels.
+struct SyslogEntry {
+    std::string address;  ///< "127.0.0.1:514", "[::1]:514", "unix:/path"
+    std::string tag;
+    std::string host;  ///< empty: none
+    std::uint8_t facility = 0;
+    std::uint8_t severity = 0;  ///< of access lines
+    bool is_stream = false;
+    bool is_rfc5424 = false;
+    bool counts_octets = false;
+    friend bool operator==(const SyslogEntry&, const SyslogEntry&) = default;
 };
 
 struct SinkEntry {
-    SinkId id;
+    SinkId id{};
     SinkKind kind = SinkKind::File;
-    std::string path;  ///< for messages
+    std::string path{};              ///< for messages
+    std::uint64_t buffer = 0;        ///< bytes that are held before a write; 0: none
+    std::uint64_t flush_millis = 0;  ///< the longest time a line is held; 0: no limit
+    std::uint8_t gzip_level = 0;     ///< 0: plain
+    std::uint64_t alert_pause_millis = 0;  ///< least time between two Alerts
+    bool is_main = false;            ///< takes the logger's own lines: the main level's error_log
+    std::uint8_t main_level = 0;     ///< then: the least grave level it takes
+    SyslogEntry syslog{};
     friend bool operator==(const SinkEntry&, const SinkEntry&) = default;
+
+    [[nodiscard]] bool has_fd() const {
+        return kind != SinkKind::Syslog && kind != SinkKind::Alert;
+    }
 };
 
-/// Opened log destinations; descriptor i belongs to sinks[i]. An id that the logger knows gets the
-/// new descriptor (reopened); others are added. Several messages may follow one another.
+/// Opened log destinations; the descriptors belong to those entries that have one, in order. An id
+/// that the logger knows gets the new descriptor and options (reopened); others are added. Several
+/// messages may follow one another.
 struct Sinks {
     std::vector<SinkEntry> sinks;
+    bool has_more = false;  ///< a new logger drains nothing before it knows every sink
     friend bool operator==(const Sinks&, const Sinks&) = default;
+};
+
+/// No generation names these sinks any more: write what they hold and close them.
+struct DropSinks {
+    std::vector<SinkId> sinks;
+    friend bool operator==(const DropSinks&, const DropSinks&) = default;
+};
+
+// ---- logger → master ----
+
+/// An error line came that log_alert waits for.
+struct Alert {
+    SinkId sink{};                 ///< which log_alert
+    std::uint8_t level = 0;        ///< of the line
+    std::int32_t pid = 0;          ///< of the process that wrote it
+    std::uint64_t wall_millis = 0;
+    std::uint64_t suppressed = 0;  ///< lines since the last Alert that were not reported
+    std::string text{};
+    friend bool operator==(const Alert&, const Alert&) = default;
 };
 
 /// Write everything that the lanes hold, answer Drained, exit 0.
@@ -216,7 +267,9 @@ using Message = std::variant<Hello,
                              Drained,
                              LoggerHello,
                              Sinks,
-                             DrainAndExit>;
+                             DrainAndExit,
+                             DropSinks,
+                             Alert>;
 
 /// Who wrote a message; decides which kinds are legal.
 enum class Sender : std::uint8_t { Master, Worker, Logger };

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The directive error_log: where a level's error lines go and from which level on.
+// The directives error_log: where a level's error lines go and from which level on; and log_alert:
+// which of them run a command.
 // Runs in: any.
 #pragma once
+
+#include <vector>
 
 #include "conf/generation.h"
 #include "conf/module.h"
@@ -10,9 +13,16 @@
 
 namespace sluice::log {
 
+/// log_alert as it stood: a pseudo-sink that every destination gets.
+struct AlertTarget {
+    SinkId sink{};
+    Level level = Level::Alert;
+};
+
 /// Settings of error_log at one level. A level that has its own replaces the outer ones.
 struct ErrorLogConf {
     conf::Setting<Destination> destination;
+    std::vector<AlertTarget> alerts;  ///< at the main level only
 };
 
 /// The feature, for the registry.

@@ -3,7 +3,9 @@
 // Runs in: logger.
 #include "logger/drain.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,11 +31,28 @@ Drain::Drain(shm::SharedLog region, const Options& options)
     : region_(std::move(region)), options_(options), slots_(region_.slots()) {}
 
 Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
-    auto& state = sinks_[entry.id];
-    if (!state) {
-        state = std::make_unique<SinkState>(entry.path, options_.report_period);
+    if (entry.id.value >= sinks_.size()) {
+        sinks_.resize(entry.id.value + 1U);
     }
-    return state->sink.open(std::move(fd), entry.kind);
+    std::unique_ptr<SinkState>& state = sinks_[entry.id.value];
+    if (!state) {
+        state = std::make_unique<SinkState>(entry, options_.report_period);
+    }
+    state->is_leaving = false;
+    state->is_main = entry.is_main;
+    state->main_level = static_cast<log::Level>(entry.main_level);
+    return state->sink.open(entry, std::move(fd));
+}
+
+void Drain::drop_sink(SinkId id) {
+    if (SinkState* const state = sink_of(id); state != nullptr) {
+        state->is_leaving = true;
+        state->sink.stop_holding();
+    }
+}
+
+void Drain::stop_holding() {
+    each_sink([](SinkState& state) { state.sink.stop_holding(); });
 }
 
 std::size_t Drain::turn(Millis now) {
@@ -49,6 +68,7 @@ std::size_t Drain::turn(Millis now) {
     tell_sick_sinks(now);
     flush_sinks(now, 0);
     each_lane([this](LaneState& lane) { settle(lane); });
+    bury_leaving();
     return taken;
 }
 
@@ -78,7 +98,7 @@ std::size_t Drain::drain_lane(LaneState& lane, Millis now) {
             break;
         }
         for (std::size_t i = 0; i < count; ++i) {
-            dispatch(lane, batch[i]);
+            dispatch(lane, batch[i], now);
             taken += shm::record_bytes(batch[i].body.size());
         }
         flush_sinks(now, kWriteBytes);
@@ -87,33 +107,68 @@ std::size_t Drain::drain_lane(LaneState& lane, Millis now) {
     return taken;
 }
 
-void Drain::dispatch(LaneState& lane, const shm::Record& record) {
-    Sink* const sink = sink_of(record.sink);
-    if (sink == nullptr) {
+void Drain::dispatch(LaneState& lane, const shm::Record& record, Millis now) {
+    SinkState* const state = sink_of(record.sink);
+    if (state == nullptr) {
         ++losses_.unknown_sink;
         return;
     }
     if (record.type == shm::RecordType::Access) {
         if (const auto access = log::decode_access(record.body)) {
-            sink->take(access->line);
+            state->sink.take(access->line, {.is_access = true, .wall = record.wall});
         }
-    } else if (const auto error = log::decode_error(record.body)) {
-        learn_main_sink(record.sink, error->pid);
-        sink->take(error_line_.format(static_cast<log::Level>(record.level), record.wall,
-                                      error->pid, error->text));
+    } else {
+        take_error(*state, record, now);
     }
+    pin(lane, record, state->sink);
+}
+
+void Drain::take_error(SinkState& state, const shm::Record& record, Millis now) {
+    const auto error = log::decode_error(record.body);
+    if (!error) {
+        return;
+    }
+    if (state.is_alert) {
+        return raise(state,
+                     {.sink = record.sink,
+                      .level = record.level,
+                      .pid = error->pid,
+                      .wall_millis = static_cast<std::uint64_t>(record.wall.count()),
+                      .text = std::string(error->text)},
+                     now);
+    }
+    learn_main_sink(record.sink, error->pid);
+    const auto level = static_cast<log::Level>(record.level);
+    state.sink.take(error_line_.format(level, record.wall, error->pid, error->text),
+                    {.level = level, .wall = record.wall, .pid = error->pid});
+}
+
+void Drain::raise(SinkState& state, const ipc::Alert& alert, Millis now) {
+    const auto suppressed = state.alerts.ask(now);
+    if (suppressed) {
+        alerts_.push_back(alert);
+        alerts_.back().suppressed = *suppressed;
+    }
+}
+
+std::vector<ipc::Alert> Drain::take_alerts() {
+    return std::exchange(alerts_, {});
+}
+
+/// The record may be freed once the sink has written it.
+void Drain::pin(LaneState& lane, const shm::Record& record, const Sink& sink) {
     if (!lane.pins.empty()) {
         Pin& last = lane.pins.back();
-        if (last.sink == sink && record.end - last.start <= kPinBytes) {
+        if (last.sink == &sink && record.end - last.start <= kPinBytes) {
             last.end = record.end;
-            last.ticket = sink->taken();
+            last.ticket = sink.taken();
             return;
         }
     }
     lane.pins.push_back({.start = record.end - shm::record_bytes(record.body.size()),
                          .end = record.end,
-                         .sink = sink,
-                         .ticket = sink->taken()});
+                         .sink = &sink,
+                         .ticket = sink.taken()});
 }
 
 /// The master writes only to the main level's error_log.
@@ -125,15 +180,33 @@ void Drain::learn_main_sink(SinkId sink, pid_t writer) {
     }
 }
 
-Sink* Drain::sink_of(SinkId id) {
-    const auto found = sinks_.find(id);
-    return found == sinks_.end() ? nullptr : &found->second->sink;
+Drain::SinkState* Drain::sink_of(SinkId id) {
+    return id.value < sinks_.size() ? sinks_[id.value].get() : nullptr;
 }
 
 void Drain::flush_sinks(Millis now, std::size_t at_least) {
-    for (const auto& [id, state] : sinks_) {
-        if (state->sink.staged() >= at_least) {
-            state->sink.flush(now);
+    each_sink([&](SinkState& state) {
+        if (state.sink.staged() >= at_least) {
+            state.sink.flush(now);
+        }
+    });
+}
+
+/// Sinks that nobody names any more go when they have written everything and no lane waits for it.
+void Drain::bury_leaving() {
+    for (std::unique_ptr<SinkState>& state : sinks_) {
+        if (!state || !state->is_leaving || !state->sink.is_settled()) {
+            continue;
+        }
+        bool is_pinned = false;
+        each_lane([&](LaneState& lane) {
+            is_pinned = is_pinned || std::ranges::any_of(lane.pins, [&](const Pin& pin) {
+                            return pin.sink == &state->sink;
+                        });
+        });
+        if (!is_pinned) {
+            losses_.in_sinks += state->sink.dropped() - state->known_dropped;
+            state.reset();
         }
     }
 }
@@ -180,36 +253,58 @@ void Drain::wake() {
 }
 
 bool Drain::is_settled() {
-    bool has_records = false;
-    each_lane([&has_records](LaneState& lane) {
-        has_records = has_records || lane.reader.has_records();
-    });
-    return !has_records && !has_unsettled_sinks();
+    bool has_rest = false;
+    each_lane([&has_rest](LaneState& lane) { has_rest = has_rest || lane.reader.has_records(); });
+    each_sink([&has_rest](SinkState& state) { has_rest = has_rest || !state.sink.is_settled(); });
+    return !has_rest;
 }
 
-bool Drain::has_unsettled_sinks() const {
-    for (const auto& [id, state] : sinks_) {
-        if (!state->sink.is_settled()) {
-            return true;
+bool Drain::is_hopeless() const {
+    bool has_hope = false;
+    each_sink([&has_hope](SinkState& state) {
+        has_hope = has_hope || (!state.sink.is_settled() && state.sink.error() == 0);
+    });
+    return !has_hope;
+}
+
+std::optional<Millis> Drain::care_at(Millis now) const {
+    std::optional<Millis> out;
+    each_sink([&](SinkState& state) {
+        if (const auto at = state.sink.care_at(now); at) {
+            out = out ? std::min(*out, *at) : at;
         }
-    }
-    return false;
+    });
+    return out;
 }
 
 bool Drain::report(log::Level level, std::string_view text) {
-    Sink* const sink = sink_of(main_sink_);
-    if (sink == nullptr) {
-        return false;
+    bool is_taken = false;
+    bool has_main = false;
+    each_sink([&](SinkState& state) {
+        has_main = has_main || state.is_main;
+        if (state.is_main && level <= state.main_level) {
+            is_taken = report_to(state, level, text) || is_taken;
+        }
+    });
+    if (has_main) {
+        return is_taken;
     }
-    return sink->take(error_line_.format(level, sys::wall_now(), options_.own_pid, text));
+    SinkState* const state = sink_of(main_sink_);
+    return state != nullptr && !state->is_alert && report_to(*state, level, text);
+}
+
+bool Drain::report_to(SinkState& state, log::Level level, std::string_view text) {
+    const Millis wall = sys::wall_now();
+    return state.sink.take(error_line_.format(level, wall, options_.own_pid, text),
+                           {.level = level, .wall = wall, .pid = options_.own_pid});
 }
 
 void Drain::tell_losses(Millis now) {
     each_lane([this](LaneState& lane) { count_losses(lane); });
-    for (const auto& [id, state] : sinks_) {
-        losses_.in_sinks += state->sink.dropped() - state->known_dropped;
-        state->known_dropped = state->sink.dropped();
-    }
+    each_sink([this](SinkState& state) {
+        const std::uint64_t dropped = state.sink.dropped();
+        losses_.in_sinks += dropped - std::exchange(state.known_dropped, dropped);
+    });
     if ((losses_.all() == 0 && losses_.cut == 0 && losses_.resets == 0) ||
         (has_reported_ && now < next_report_)) {
         return;
@@ -234,22 +329,21 @@ void Drain::count_losses(LaneState& lane) {
 }
 
 void Drain::tell_sick_sinks(Millis now) {
-    for (const auto& [id, state] : sinks_) {
-        const int error = state->sink.error();
-        if (error == state->known_error) {
-            continue;
+    each_sink([&](SinkState& state) {
+        const Sink& sink = state.sink;
+        const int error = sink.error();
+        if (error == state.known_error) {
+            return;
         }
         if (error == 0) {
-            state->known_error = 0;
-            report(log::Level::Notice,
-                   fmt::format("writing to {} works again", state->sink.path()));
-        } else if (state->failures.ask(now)) {
-            state->known_error = error;
-            report(log::Level::Crit,
-                   fmt::format("write() to {} failed ({}: {})", state->sink.path(), error,
-                               log::error_text(error)));
+            state.known_error = 0;
+            report(log::Level::Notice, fmt::format("writing to {} works again", sink.path()));
+        } else if (state.failures.ask(now)) {
+            state.known_error = error;
+            report(log::Level::Crit, fmt::format("{} to {} failed ({}: {})", sink.operation(),
+                                                 sink.path(), error, log::error_text(error)));
         }
-    }
+    });
 }
 
 template <class Visit>
@@ -258,6 +352,15 @@ void Drain::each_lane(Visit&& visit) {
         if (slot) {
             visit(slot->errors);
             visit(slot->access);
+        }
+    }
+}
+
+template <class Visit>
+void Drain::each_sink(Visit&& visit) const {
+    for (const auto& state : sinks_) {
+        if (state) {
+            visit(*state);
         }
     }
 }

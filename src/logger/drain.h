@@ -6,8 +6,8 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <sys/types.h>
 #include <vector>
@@ -35,8 +35,12 @@ class Drain {
 
     Drain(shm::SharedLog region, const Options& options);
 
-    /// Adds a sink, or gives one a new descriptor.
+    /// Adds a sink, or gives one a new descriptor and new options.
     [[nodiscard]] Result<> open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd);
+    /// Forgets a sink once it has written what it holds; lines for it that come later are unknown.
+    void drop_sink(SinkId id);
+    /// The end is near: buffers are not held any more.
+    void stop_holding();
 
     /// Empties the lanes once, errors first, and writes. Gives the bytes it took out.
     [[nodiscard]] std::size_t turn(Millis now);
@@ -48,10 +52,14 @@ class Drain {
 
     /// Whether nothing is left in the lanes and every sink has written all it took.
     [[nodiscard]] bool is_settled();
-    /// Whether a sink has something that turn() must look after soon.
-    [[nodiscard]] bool has_unsettled_sinks() const;
-    /// Writes a line of the logger's own to where the master's error lines go (error_log of the
-    /// main level); before the first one, to where any error line went. False where it was dropped.
+    /// When turn() must look after a sink again, whatever the lanes bring; nothing: never.
+    [[nodiscard]] std::optional<Millis> care_at(Millis now) const;
+    /// Whether every sink that has not written all fails to: waiting will hardly help.
+    [[nodiscard]] bool is_hopeless() const;
+    /// Events for log_alert since the last call.
+    [[nodiscard]] std::vector<ipc::Alert> take_alerts();
+    /// Writes a line of the logger's own to the main level's error logs; where none was named, to
+    /// where the master's error lines go. False where nothing took it.
     bool report(log::Level level, std::string_view text);
 
   private:
@@ -74,10 +82,19 @@ class Drain {
     };
 
     struct SinkState {
-        explicit SinkState(const std::string& path, Millis period) : sink(path), failures(period) {}
+        SinkState(const ipc::SinkEntry& entry, Millis period)
+            : sink(entry.path),
+              failures(period),
+              alerts(Millis(static_cast<std::int64_t>(entry.alert_pause_millis))),
+              is_alert(entry.kind == ipc::SinkKind::Alert) {}
 
         Sink sink;
         log::RateLimit failures;
+        log::RateLimit alerts;
+        bool is_alert = false;
+        bool is_main = false;
+        log::Level main_level = log::Level::Error;
+        bool is_leaving = false;
         std::uint64_t known_dropped = 0;
         int known_error = 0;
     };
@@ -95,9 +112,14 @@ class Drain {
 
     void find_slots();
     std::size_t drain_lane(LaneState& lane, Millis now);
-    void dispatch(LaneState& lane, const shm::Record& record);
+    void dispatch(LaneState& lane, const shm::Record& record, Millis now);
+    void take_error(SinkState& state, const shm::Record& record, Millis now);
+    void raise(SinkState& state, const ipc::Alert& alert, Millis now);
+    static void pin(LaneState& lane, const shm::Record& record, const Sink& sink);
     void learn_main_sink(SinkId sink, pid_t writer);
-    Sink* sink_of(SinkId id);
+    SinkState* sink_of(SinkId id);
+    void bury_leaving();
+    bool report_to(SinkState& state, log::Level level, std::string_view text);
     void flush_sinks(Millis now, std::size_t at_least);
     void settle(LaneState& lane);
     void tell_losses(Millis now);
@@ -105,12 +127,15 @@ class Drain {
     void tell_sick_sinks(Millis now);
     template <class Visit>
     void each_lane(Visit&& visit);
+    template <class Visit>
+    void each_sink(Visit&& visit) const;
 
     shm::SharedLog region_;
     Options options_;
     ErrorLine error_line_;
     std::vector<std::unique_ptr<SlotState>> slots_;
-    std::map<SinkId, std::unique_ptr<SinkState>> sinks_;
+    std::vector<std::unique_ptr<SinkState>> sinks_;  ///< by id; ids are small
+    std::vector<ipc::Alert> alerts_;
     Losses losses_;
     SinkId main_sink_{0};
     bool is_main_sink_certain_ = false;

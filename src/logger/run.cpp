@@ -5,6 +5,7 @@
 // Runs in: logger.
 #include "logger/run.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -24,11 +25,10 @@ namespace {
 constexpr Millis kNap{5};
 /// A turn that found this much is followed by the next without a pause.
 constexpr std::size_t kBusyBytes = 64 * 1024;
-/// While a sink has not written everything: how often it is looked after.
-constexpr Millis kCare{200};
 constexpr Millis kLastCare{10};
-/// How long a blocked sink may hold up the end.
+/// How long a blocked sink may hold up the end, and how long one that fails.
 constexpr Millis kDrainLimit{5000};
+constexpr Millis kHopelessLimit{500};
 
 class Process {
   public:
@@ -49,6 +49,7 @@ class Process {
     void obey(ipc::Received& received);
     Result<> greet(const ipc::LoggerHello& hello, std::vector<sys::UniqueFd>& fds);
     void open_sinks(const ipc::Sinks& sinks, std::vector<sys::UniqueFd>& fds);
+    void send_alerts();
     Millis next_pause(std::size_t taken);
     void wait(Millis limit);
 
@@ -73,6 +74,7 @@ Result<> Process::serve() {
         // Before the first Sinks there is nowhere to put a line; they wait in their lanes.
         if (has_sinks_) {
             taken = drain_->turn(sys::monotonic_now());
+            send_alerts();
         }
         wait(next_pause(taken));
     }
@@ -94,7 +96,16 @@ Millis Process::next_pause(std::size_t taken) {
         return Millis::zero();
     }
     is_asleep_ = true;
-    return drain_->has_unsettled_sinks() ? kCare : kNoLimit;
+    const Millis now = sys::monotonic_now();
+    const std::optional<Millis> care = drain_->care_at(now);
+    return care ? std::max(*care - now, Millis::zero()) : kNoLimit;
+}
+
+void Process::send_alerts() {
+    for (const ipc::Alert& alert : drain_->take_alerts()) {
+        // The master reads them when it can; where its end is gone nobody is to be alarmed.
+        static_cast<void>(channel_.send(alert));
+    }
 }
 
 void Process::wait(Millis limit) {
@@ -138,6 +149,10 @@ void Process::obey(ipc::Received& received) {
     } else if (const auto* const level = std::get_if<ipc::SetLogLevel>(&received.message)) {
         // Lines of others passed their level before they came; this is for our own.
         log::Journal::installed()->use_fd(2, static_cast<log::Level>(level->level));
+    } else if (const auto* const gone = std::get_if<ipc::DropSinks>(&received.message)) {
+        for (std::size_t i = 0; drain_ && i < gone->sinks.size(); ++i) {
+            drain_->drop_sink(gone->sinks[i]);
+        }
     } else if (std::holds_alternative<ipc::DrainAndExit>(received.message)) {
         state_ = State::Quitting;
     }
@@ -162,28 +177,33 @@ void Process::open_sinks(const ipc::Sinks& sinks, std::vector<sys::UniqueFd>& fd
     if (!drain_) {
         return;
     }
-    for (std::size_t i = 0; i < sinks.sinks.size() && i < fds.size(); ++i) {
-        const Result<> opened = drain_->open_sink(sinks.sinks[i], std::move(fds[i]));
-        if (!opened) {
-            log::write(log::Level::Alert, "log {} cannot be used: {}", sinks.sinks[i].path,
+    std::size_t next_fd = 0;
+    for (const ipc::SinkEntry& entry : sinks.sinks) {
+        sys::UniqueFd fd = entry.has_fd() ? std::move(fds[next_fd++]) : sys::UniqueFd();
+        if (const Result<> opened = drain_->open_sink(entry, std::move(fd)); !opened) {
+            log::write(log::Level::Alert, "log {} cannot be used: {}", entry.path,
                        log::Failure{opened.error()});
         }
     }
-    has_sinks_ = true;
+    has_sinks_ = has_sinks_ || !sinks.has_more;
 }
 
 void Process::drain_and_answer() {
-    const Millis limit = sys::monotonic_now() + kDrainLimit;
+    const Millis begin = sys::monotonic_now();
+    if (drain_) {
+        drain_->stop_holding();
+    }
     // Nothing is in this set: waiting on it is a pause, whatever the channel has to say.
     const Result<sys::UniqueFd> pause = sys::epoll_create();
     std::array<epoll_event, 1> none{};
     while (has_sinks_ && pause) {
         const Millis now = sys::monotonic_now();
         static_cast<void>(drain_->turn(now));
+        send_alerts();
         if (drain_->is_settled()) {
             break;
         }
-        if (now >= limit) {
+        if (now >= begin + (drain_->is_hopeless() ? kHopelessLimit : kDrainLimit)) {
             log::write(log::Level::Alert,
                        "logger exits although some log lines could not be written");
             break;

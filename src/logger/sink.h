@@ -1,41 +1,57 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sink: one log destination. Lines for plain files are written here; a descriptor that may block
-// has a StreamWriter of its own. What cannot be written is kept up to a limit, then dropped and
-// counted; writing is tried again by itself.
+// Sink: one log destination. Lines for plain files are written here; whatever may block, or costs
+// more than a write, has a thread (Writer). What cannot be written is kept up to a limit, then
+// dropped and counted; writing is tried again by itself.
 // Runs in: logger.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/units.h"
 #include "ipc/message.h"
+#include "log/level.h"
 #include "logger/line_buffer.h"
-#include "logger/stream_writer.h"
+#include "logger/syslog_header.h"
+#include "logger/writer.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::logger {
 
+/// What is known of a line beside its text.
+struct LineMeta {
+    bool is_access = false;
+    log::Level level = log::Level::Info;  ///< of error lines
+    Millis wall{};
+    pid_t pid = 0;  ///< of the process that wrote an error line
+};
+
 class Sink {
   public:
-    /// Unwritten bytes that one sink keeps.
+    /// Unwritten bytes that one sink keeps, beside its buffer.
     static constexpr std::size_t kBacklogBytes = 1024 * 1024;
     /// Time between two attempts to write to a descriptor that failed.
     static constexpr Millis kRetry{1000};
 
     explicit Sink(std::string path) : path_(std::move(path)) {}
 
-    /// Writes to `fd` from now on; lines that are not written yet go there too.
+    /// Writes to `fd` from now on, as `entry` says; lines that are not written yet go there too.
     /// Fails: EMFILE or no thread; the old descriptor stays in use.
-    [[nodiscard]] Result<> open(sys::UniqueFd fd, ipc::SinkKind kind);
+    [[nodiscard]] Result<> open(const ipc::SinkEntry& entry, sys::UniqueFd fd);
 
     /// Takes a line, without its end. False where it was dropped, and counted.
-    bool take(std::string_view line);
-    /// Writes what was taken, or hands it to the thread. Never blocks on a stream.
+    bool take(std::string_view line, const LineMeta& meta);
+    /// Writes what was taken, or hands it to the thread; a buffer that is not full is held. Never
+    /// blocks on a stream.
     void flush(Millis now);
+
+    /// From now on nothing is held: the logger is about to end, or the sink to close.
+    void stop_holding() { entry_.buffer = 0; }
 
     /// Everything taken so far; it is safe once settled() has reached it.
     [[nodiscard]] std::uint64_t taken() const { return taken_; }
@@ -44,30 +60,52 @@ class Sink {
 
     [[nodiscard]] bool is_settled() const { return settled() == taken_; }
 
+    /// When somebody must look after what is not settled; nothing where all is, or where it may be
+    /// held until more comes.
+    [[nodiscard]] std::optional<Millis> care_at(Millis now) const;
+
     /// Bytes taken since the last flush().
-    [[nodiscard]] std::size_t staged() const { return lines_.size(); }
+    [[nodiscard]] std::size_t staged() const { return lines_.size() + frames_.size(); }
 
     /// Lines dropped since the sink exists.
-    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+    [[nodiscard]] std::uint64_t dropped() const {
+        return dropped_ + (writer_ ? writer_->dropped() : 0);
+    }
 
     /// errno of the last attempt to write, or 0.
-    [[nodiscard]] int error() const { return stream_ ? stream_->error() : error_; }
+    [[nodiscard]] int error() const { return writer_ ? writer_->error() : error_; }
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
+    /// The operation that error() comes from.
+    [[nodiscard]] std::string_view operation() const;
+
   private:
+    [[nodiscard]] bool takes_messages() const {
+        return entry_.kind == ipc::SinkKind::Syslog || entry_.kind == ipc::SinkKind::Queue;
+    }
+
+    [[nodiscard]] Result<> open_descriptor(sys::UniqueFd fd);
+    [[nodiscard]] Result<> open_syslog(const ipc::SinkEntry& entry);
+    [[nodiscard]] Result<> open_queue(sys::UniqueFd fd);
+    void stage_message(std::string_view line, const LineMeta& meta);
+    [[nodiscard]] bool is_held(Millis now) const;
     void write_out(Millis now);
 
     std::string path_;
+    ipc::SinkEntry entry_;
     sys::UniqueFd fd_;
-    std::unique_ptr<StreamWriter> stream_;
+    std::unique_ptr<Writer> writer_;
     LineBuffer lines_;
+    std::string frames_;  ///< of a sink that takes messages: MessageWriter's frames
+    std::optional<SyslogHeader> syslog_;
     bool discards_ = false;
     std::uint64_t taken_ = 0;
-    std::uint64_t handed_ = 0;  ///< bytes settled before, or outside, the present stream
+    std::uint64_t handed_ = 0;  ///< bytes settled before, or outside, the present writer
     std::uint64_t dropped_ = 0;
     int error_ = 0;
     Millis retry_at_{};
+    std::optional<Millis> held_since_;
 };
 
 }  // namespace sluice::logger

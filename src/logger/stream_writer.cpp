@@ -5,6 +5,7 @@
 // Runs in: logger (a thread of it).
 #include "logger/stream_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <system_error>
 
@@ -32,15 +33,12 @@ std::string_view next_piece(std::string_view lines) {
 
 }  // namespace
 
-StreamWriter::StreamWriter(sys::UniqueFd fd, sys::UniqueFd bell, sys::UniqueFd epoll)
-    : bell_(std::move(bell)), epoll_(std::move(epoll)), fd_(std::move(fd)) {}
+StreamWriter::StreamWriter(sys::UniqueFd fd, const Options& options)
+    : options_(options), fd_(std::move(fd)) {}
 
-Result<std::unique_ptr<StreamWriter>> StreamWriter::start(sys::UniqueFd fd) {
-    sys::UniqueFd bell = TRY(sys::eventfd());
-    sys::UniqueFd epoll = TRY(sys::epoll_create());
-    TRY(sys::epoll_add(epoll.get(), bell.get(), EPOLLIN, nullptr));
-    std::unique_ptr<StreamWriter> writer(
-        new StreamWriter(std::move(fd), std::move(bell), std::move(epoll)));
+Result<std::unique_ptr<Writer>> StreamWriter::start(sys::UniqueFd fd, const Options& options) {
+    std::unique_ptr<StreamWriter> writer(new StreamWriter(std::move(fd), options));
+    TRY(writer->queue_.open());
     try {
         writer->thread_ = std::thread(&StreamWriter::run, writer.get());
     } catch (const std::system_error&) {
@@ -50,31 +48,10 @@ Result<std::unique_ptr<StreamWriter>> StreamWriter::start(sys::UniqueFd fd) {
 }
 
 StreamWriter::~StreamWriter() {
-    if (!thread_.joinable()) {
-        return;
+    if (thread_.joinable()) {
+        queue_.stop();
+        thread_.join();
     }
-    {
-        const std::lock_guard guard(lock_);
-        is_stopping_ = true;
-    }
-    static_cast<void>(sys::eventfd_signal(bell_.get()));
-    thread_.join();
-}
-
-void StreamWriter::push(std::string_view lines) {
-    {
-        const std::lock_guard guard(lock_);
-        queue_.append(lines);
-    }
-    static_cast<void>(sys::eventfd_signal(bell_.get()));
-}
-
-void StreamWriter::reopen(sys::UniqueFd fd) {
-    {
-        const std::lock_guard guard(lock_);
-        next_fd_ = std::move(fd);
-    }
-    static_cast<void>(sys::eventfd_signal(bell_.get()));
 }
 
 void StreamWriter::run() {
@@ -86,20 +63,22 @@ void StreamWriter::run() {
 
 /// Takes over what the logger left for us; false where we are to end.
 bool StreamWriter::collect(State& state) {
-    const std::lock_guard guard(lock_);
-    if (next_fd_) {
+    sys::UniqueFd next;
+    const bool goes_on = queue_.collect(collected_, next);
+    if (next) {
         unwatch();
-        fd_ = std::move(next_fd_);
+        fd_ = std::move(next);
         is_always_ready_ = false;
         current_.restart_line();
+        member_.restart();
         state = State::Idle;
     }
-    current_.add_lines(queue_);
-    queue_.clear();
+    current_.add_lines(collected_);
+    collected_.clear();
     if (state == State::Idle && !current_.empty()) {
         state = State::Writing;
     }
-    return !is_stopping_;
+    return goes_on;
 }
 
 StreamWriter::State StreamWriter::wait(State state) {
@@ -107,7 +86,7 @@ StreamWriter::State StreamWriter::wait(State state) {
     if (state == State::Writing) {
         watch();
         if (is_always_ready_) {
-            return write_piece();
+            return options_.gzip_level != 0 ? write_compressed() : write_piece();
         }
     } else {
         // An idle descriptor whose reader has gone would report that without end.
@@ -120,7 +99,7 @@ StreamWriter::State StreamWriter::wait(State state) {
         }
     }
     std::array<epoll_event, 2> events{};
-    const auto count = sys::epoll_wait(epoll_.get(), events, limit);
+    const auto count = sys::epoll_wait(queue_.epoll(), events, limit);
     if (!count) {
         return back_off();
     }
@@ -129,10 +108,13 @@ StreamWriter::State StreamWriter::wait(State state) {
         if (events[i].data.ptr != nullptr) {
             is_ready = true;
         } else {
-            static_cast<void>(sys::eventfd_drain(bell_.get()));
+            queue_.hush();
         }
     }
-    return is_ready ? write_piece() : state;
+    if (!is_ready) {
+        return state;
+    }
+    return options_.gzip_level != 0 ? write_compressed() : write_piece();
 }
 
 StreamWriter::State StreamWriter::back_off() {
@@ -140,16 +122,50 @@ StreamWriter::State StreamWriter::back_off() {
     return State::BackingOff;
 }
 
+StreamWriter::State StreamWriter::on_failure(int code) {
+    queue_.set_error(code);
+    return code == EPIPE && options_.drops_unread ? drop_all() : back_off();
+}
+
+/// A FIFO that nobody reads takes nothing. The next line asks again, so a reader that comes is
+/// served by itself.
+StreamWriter::State StreamWriter::drop_all() {
+    const std::string lost = current_.take_all();
+    queue_.drop(static_cast<std::uint64_t>(std::count(lost.begin(), lost.end(), '\n')));
+    queue_.settle(lost.size());
+    return State::Idle;
+}
+
 StreamWriter::State StreamWriter::write_piece() {
     const std::size_t before = current_.size();
     const auto done = sys::write(fd_.get(), next_piece(current_.unwritten()));
     if (!done) {
-        error_.store(done.error().code, std::memory_order_relaxed);
-        return back_off();
+        return on_failure(done.error().code);
     }
-    error_.store(0, std::memory_order_relaxed);
+    if (!done->is_blocked) {
+        queue_.set_error(0);
+    }
     current_.wrote(done->size);
-    settled_.fetch_add(before - current_.size(), std::memory_order_release);
+    queue_.settle(before - current_.size());
+    return current_.empty() ? State::Idle : State::Writing;
+}
+
+StreamWriter::State StreamWriter::write_compressed() {
+    if (!member_.is_open()) {
+        member_.make(current_.unwritten(), options_.gzip_level);
+    }
+    const auto done = sys::write(fd_.get(), member_.unwritten());
+    if (!done) {
+        return on_failure(done.error().code);
+    }
+    if (!done->is_blocked) {
+        queue_.set_error(0);
+    }
+    const std::size_t source = member_.source_bytes();
+    if (member_.wrote(done->size)) {
+        current_.wrote(source);
+        queue_.settle(source);
+    }
     return current_.empty() ? State::Idle : State::Writing;
 }
 
@@ -158,13 +174,13 @@ void StreamWriter::watch() {
         return;
     }
     // epoll refuses what never blocks (EPERM): a log reopened as a plain file.
-    is_watched_ = sys::epoll_add(epoll_.get(), fd_.get(), EPOLLOUT, this).has_value();
+    is_watched_ = sys::epoll_add(queue_.epoll(), fd_.get(), EPOLLOUT, this).has_value();
     is_always_ready_ = !is_watched_;
 }
 
 void StreamWriter::unwatch() {
     if (is_watched_) {
-        static_cast<void>(sys::epoll_remove(epoll_.get(), fd_.get()));
+        static_cast<void>(sys::epoll_remove(queue_.epoll(), fd_.get()));
         is_watched_ = false;
     }
 }

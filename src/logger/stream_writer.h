@@ -1,71 +1,60 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// StreamWriter: the thread that writes to one descriptor which may block: a pipe, FIFO, terminal or
-// socket. A reader that stands still holds up this thread and nobody else.
+// StreamWriter: the thread that writes lines to one descriptor which may block, or which costs more
+// than a write: a pipe, FIFO, terminal, socket, or a compressed file. A reader that stands still
+// holds up this thread and nobody else.
 // Runs in: logger (a thread of it).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/error.h"
 #include "base/units.h"
+#include "logger/gzip_member.h"
 #include "logger/line_buffer.h"
+#include "logger/writer.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::logger {
 
-class StreamWriter {
+class StreamWriter final : public Writer {
   public:
+    struct Options {
+        bool drops_unread = false;    ///< a FIFO: without a reader lines are dropped, not kept
+        std::uint8_t gzip_level = 0;  ///< each push becomes part of a gzip member; 0: plain
+    };
+
     /// Starts the thread.
     /// Fails: EMFILE, EAGAIN; `fd` is closed then.
-    [[nodiscard]] static Result<std::unique_ptr<StreamWriter>> start(sys::UniqueFd fd);
-
-    /// Ends the thread; what is not written is lost.
-    /// Blocks: until a write that is under way returns.
-    ~StreamWriter();
-    StreamWriter(const StreamWriter&) = delete;
-    StreamWriter& operator=(const StreamWriter&) = delete;
-
-    /// Queues whole lines with their ends; the caller limits how much (see settled()).
-    void push(std::string_view lines);
-    /// Goes on with another descriptor, no line lost.
-    void reopen(sys::UniqueFd fd);
-
-    /// Bytes of queued lines that were written so far.
-    [[nodiscard]] std::uint64_t settled() const { return settled_.load(std::memory_order_acquire); }
-
-    /// errno of the last write, or 0 where it succeeded.
-    [[nodiscard]] int error() const { return error_.load(std::memory_order_relaxed); }
+    [[nodiscard]] static Result<std::unique_ptr<Writer>> start(sys::UniqueFd fd,
+                                                               const Options& options);
+    ~StreamWriter() override;
 
   private:
     enum class State : std::uint8_t { Idle, Writing, BackingOff };
 
-    StreamWriter(sys::UniqueFd fd, sys::UniqueFd bell, sys::UniqueFd epoll);
+    StreamWriter(sys::UniqueFd fd, const Options& options);
 
     void run();
     bool collect(State& state);
     State wait(State state);
     State back_off();
+    State on_failure(int code);
+    State drop_all();
     State write_piece();
+    State write_compressed();
     void watch();
     void unwatch();
 
-    std::mutex lock_;
-    std::string queue_;         ///< guarded by lock_
-    sys::UniqueFd next_fd_;     ///< guarded by lock_
-    bool is_stopping_ = false;  ///< guarded by lock_
-    std::atomic<std::uint64_t> settled_{0};
-    std::atomic<int> error_{0};
-    sys::UniqueFd bell_;
-
-    // The thread's own from here on.
-    sys::UniqueFd epoll_;
+    // All of it is the thread's own.
+    Options options_;
     sys::UniqueFd fd_;
+    std::string collected_;
     LineBuffer current_;
+    GzipMember member_;
     Millis retry_at_{};
     bool is_watched_ = false;
     bool is_always_ready_ = false;

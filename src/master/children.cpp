@@ -239,6 +239,8 @@ void Master::on_message(Child& child, const ipc::Message& message) {
             control_->ask_again();
         } else if constexpr (std::is_same_v<T, ipc::Drained>) {
             child.has_drained = true;
+        } else if constexpr (std::is_same_v<T, ipc::Alert>) {
+            on_alert(m);
         }
     };
     std::visit(act, message);
@@ -296,8 +298,11 @@ void Master::on_worker_death(const Child& worker) {
 }
 
 void Master::on_logger_death(const Child& logger) {
-    if (phase_ == Phase::Draining || phase_ == Phase::Ended) {
-        return end(exit_code_);
+    if (phase_ == Phase::Draining) {
+        return end_programs();
+    }
+    if (phase_ == Phase::Ended) {
+        return;
     }
     const Millis pause = logger_respawn_.backoff.after_death(sys::monotonic_now() - logger.born);
     if (pause.count() > 0) {
@@ -307,7 +312,22 @@ void Master::on_logger_death(const Child& logger) {
     start_logger();
 }
 
+void Master::on_alert(const ipc::Alert& alert) {
+    // A logger may name a sink that a reload has just taken away.
+    const CommandLines* const commands = sinks_.alert_commands(alert.sink);
+    if (commands != nullptr && phase_ != Phase::Ended) {
+        programs_.raise(*commands, alert);
+    }
+}
+
 void Master::on_stranger_death(const sys::Death& death) {
+    if (programs_.bury(death)) {
+        if (phase_ == Phase::Draining && supervisor_->logger() == nullptr &&
+            programs_.has_no_pipeline()) {
+            end(exit_code_);
+        }
+        return;
+    }
     if (heir_ != death.pid) {
         return;
     }

@@ -59,6 +59,7 @@ const conf::ProcessConf& Master::settings() const {
 
 std::expected<void, std::vector<std::string>> Master::open() {
     const conf::Generation& generation = *current_.generation;
+    programs_.keep_errors_from_programs(settings().daemon.value);
     for (Inheritance::Socket& socket : inheritance_.sockets) {
         custody_.inherit(socket.key, socket.member, std::move(socket.fd));
     }
@@ -72,7 +73,7 @@ std::expected<void, std::vector<std::string>> Master::open() {
         return opened;
     }
     custody_.drop_unclaimed();
-    sinks_.commit();
+    sinks_.commit(generation);
     custody_.commit(generation);
     pid_file_ = PidFile(std::string(settings().pid.value));
     if (const Result<> written = pid_file_.write(sys::own_pid()); !written) {
@@ -99,6 +100,7 @@ Result<> Master::open_machinery() {
     SupervisorOwner& owner = *this;
     supervisor_.emplace(*loop_, start_.roles, region_->table(), owner);
     supervisor_->keep_errors_from_children(settings().daemon.value);
+    programs_.use_loop(*loop_);
     control_.emplace(
         *loop_,
         ControlSocket::Answers{
@@ -150,6 +152,8 @@ void Master::bind_timers() {
          [](event::Timer& timer) { static_cast<Timer&>(timer).master->reload_.time_out(); });
     bind(leaving_timer_,
          [](event::Timer& timer) { static_cast<Timer&>(timer).master->close_leaving_listeners(); });
+    bind(leaving_sinks_timer_,
+         [](event::Timer& timer) { static_cast<Timer&>(timer).master->close_leaving_sinks(); });
     bind(limit_, [](event::Timer& timer) { static_cast<Timer&>(timer).master->on_limit(); });
     logger_respawn_.master = this;
     logger_respawn_.fire = [](event::Timer& timer) {
@@ -177,6 +181,7 @@ int Master::serve(void (*on_serving)(void*), void* context) {
         log::write(log::Level::Notice, "{}", statistics_note_);
     }
     loop_->arm(limit_, kStartLimit);
+    programs_.start();
     start_logger();
     ensure_workers();
     if (const Result<> ran = loop_->run(); !ran) {
@@ -242,6 +247,10 @@ void Master::on_limit() {
         case Phase::Stopping:
             return kill_all();
         case Phase::Draining:
+            if (Child* const logger = supervisor_->logger(); logger != nullptr) {
+                return supervisor_->kill(*logger);  // its death leads on
+            }
+            programs_.kill_all();
             return end(exit_code_);
         case Phase::Serving:
         case Phase::Quitting:
@@ -276,10 +285,20 @@ void Master::drain_logger() {
     }
     Child* const logger = supervisor_->logger();
     if (logger == nullptr) {
-        return end(exit_code_);
+        return end_programs();
     }
     loop_->arm(limit_, kDrainLimit);
     supervisor_->send(*logger, ipc::DrainAndExit{});
+}
+
+/// The logger is gone: log commands see the end of their input and are given time for what they
+/// have read.
+void Master::end_programs() {
+    programs_.close_all();
+    if (programs_.has_no_pipeline()) {
+        return end(exit_code_);
+    }
+    loop_->arm(limit_, Pipeline::kGrace + Millis{1000});
 }
 
 void Master::end(int code) {

@@ -22,6 +22,7 @@
 #include "master/counting.h"
 #include "master/custody.h"
 #include "master/pidfile.h"
+#include "master/programs.h"
 #include "master/reload.h"
 #include "master/sinks.h"
 #include "master/start.h"
@@ -92,6 +93,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void on_limit();
     void leave_when_idle();
     void drain_logger();
+    void end_programs();
     void end(int code);
     void complain(const std::string& text) const;
     [[nodiscard]] const conf::ProcessConf& settings() const;
@@ -103,6 +105,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void on_refused(Child& child, const ipc::Refused& refusal);
     void on_worker_death(const Child& worker);
     void on_logger_death(const Child& logger);
+    void on_alert(const ipc::Alert& alert);
     void start_logger();
     Result<Child*> start_child(ChildKind kind,
                                const Configuration& configuration,
@@ -135,6 +138,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void disarm() override;
     void report(const ReloadOutcome& outcome) override;
     void close_leaving_listeners();
+    void close_leaving_sinks();
     std::optional<std::uint64_t> reload_for_client();
 
     // ---- live.cpp: what signals change until the next reload ----
@@ -184,7 +188,8 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::string statistics_note_;  ///< about counts that another program left; for the log
     sys::UniqueFd logger_wakeup_;
     std::optional<log::LaneLog> lanes_;
-    Sinks sinks_;
+    Programs programs_;
+    Sinks sinks_{programs_};
     Custody custody_;
     PidFile pid_file_;
     std::optional<Supervisor> supervisor_;
@@ -210,6 +215,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Respawn logger_respawn_;
     Timer reload_timer_;
     Timer leaving_timer_;
+    Timer leaving_sinks_timer_;
     Timer limit_;  ///< of Starting, Stopping and Draining
     Task reload_task_;
     Task live_task_;

@@ -163,6 +163,7 @@ void Master::begin_end(Phase phase) {
     event::TimerWheel::disarm(limit_);
     event::TimerWheel::disarm(reload_timer_);
     event::TimerWheel::disarm(leaving_timer_);
+    event::TimerWheel::disarm(leaving_sinks_timer_);
     for (const std::unique_ptr<Respawn>& respawn : respawns_) {
         event::TimerWheel::disarm(*respawn);
     }

@@ -22,6 +22,14 @@ namespace {
 /// the address, if there is one.
 constexpr Millis kLeavingTime{500};
 
+/// How long requests of older generations may still log to what is not configured any more: as long
+/// as they would be given in a retiring worker.
+Millis sink_linger(const conf::ProcessConf& settings) {
+    constexpr Millis kWhereNoLimit{30'000};
+    const Millis limit = settings.worker_shutdown_timeout.value;
+    return limit == Millis::zero() ? kWhereNoLimit : limit;
+}
+
 std::string joined(const std::vector<std::string>& lines) {
     std::string out;
     for (const std::string& line : lines) {
@@ -142,7 +150,11 @@ void Master::commit(const std::set<ChildId>& workers) {
             supervisor_->send(*logger, sinks.message, sinks.fds);
         }
     }
-    sinks_.commit();
+    programs_.start();
+    event::TimerWheel::disarm(leaving_sinks_timer_);
+    if (sinks_.commit(generation)) {
+        loop_->arm(leaving_sinks_timer_, sink_linger(settings()));
+    }
     custody_.commit(generation);
     journal_->set_main(log::main_destination(generation));
     const bool is_replace = std::any_of(workers.begin(), workers.end(), [&](ChildId id) {
@@ -205,6 +217,17 @@ void Master::close_leaving_listeners() {
         });
     }
     custody_.close_leaving();
+}
+
+void Master::close_leaving_sinks() {
+    const std::vector<SinkId> gone = sinks_.close_leaving();
+    Child* const logger = supervisor_->logger();
+    for (std::size_t at = 0; logger != nullptr && at < gone.size(); at += ipc::kMaxSinks) {
+        const std::size_t end = std::min(at + ipc::kMaxSinks, gone.size());
+        const auto from = gone.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto to = gone.begin() + static_cast<std::ptrdiff_t>(end);
+        supervisor_->send(*logger, ipc::DropSinks{{from, to}});
+    }
 }
 
 void Master::arm(Millis delay) {

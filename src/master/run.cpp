@@ -67,7 +67,8 @@ int serve(const Start& start, Master::Estate estate, sys::UniqueFd verdict) {
 /// The first error of what a generation wants opened, or nothing.
 std::vector<std::string> check_files(const conf::Generation& generation) {
     std::vector<std::string> errors;
-    Sinks sinks;
+    Programs programs;
+    Sinks sinks(programs);
     if (auto opened = sinks.open(generation); !opened) {
         errors = std::move(opened).error();
     }

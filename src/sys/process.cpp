@@ -81,6 +81,10 @@ Result<> kill_process(pid_t pid, int signal) {
     return checked(::kill(pid, signal), "kill()");
 }
 
+Result<> kill_group(pid_t leader, int signal) {
+    return checked(::kill(-leader, signal), "kill()");
+}
+
 Result<> queue_signal(pid_t pid, int signal, int payload) {
     sigval value{};
     value.sival_int = payload;

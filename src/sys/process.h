@@ -32,6 +32,10 @@ struct Death {
 /// One dead child, without waiting; nothing where none is dead.
 [[nodiscard]] Result<std::optional<Death>> reap();
 [[nodiscard]] Result<> kill_process(pid_t pid, int signal);
+/// Signals every process of the group that `leader` leads.
+[[nodiscard]] Result<> kill_group(pid_t leader, int signal);
+/// Whether a program of that path, or in PATH where it has no slash, may be executed.
+[[nodiscard]] bool can_execute(const std::string& program);
 /// sigqueue(3) with an integer payload.
 [[nodiscard]] Result<> queue_signal(pid_t pid, int signal, int payload);
 [[noreturn]] void exit_now(int code);
@@ -43,6 +47,7 @@ struct SpawnPlan {
     std::vector<std::string> environment;  ///< whole environment; empty: inherited
     std::vector<int> fds;
     bool searches_path = false;
+    bool starts_session = false;  ///< leads a session and a process group of its own
 };
 
 [[nodiscard]] Result<pid_t> spawn(const SpawnPlan& plan);

@@ -111,6 +111,13 @@ Result<> local_address(int fd, sockaddr_storage* address, socklen_t* size) {
     return {};
 }
 
+Result<> peer_address(int fd, sockaddr_storage* address, socklen_t* size) {
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(address), size) != 0) {
+        return fail("getpeername()");
+    }
+    return {};
+}
+
 Result<> set_option(int fd, int level, int name, int value) {
     if (::setsockopt(fd, level, name, &value, sizeof value) != 0) {
         return fail("setsockopt()");

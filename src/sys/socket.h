@@ -38,6 +38,8 @@ struct SocketPair {
 /// Accepts one connection. Error code EAGAIN: none is waiting. ECONNABORTED and EINTR are retried.
 [[nodiscard]] Result<UniqueFd> accept(int fd, sockaddr_storage* peer, socklen_t* size);
 [[nodiscard]] Result<> local_address(int fd, sockaddr_storage* address, socklen_t* size);
+/// Fails with ENOTCONN before a connection is established.
+[[nodiscard]] Result<> peer_address(int fd, sockaddr_storage* address, socklen_t* size);
 [[nodiscard]] Result<> set_option(int fd, int level, int name, int value);
 /// Makes the next close() of `fd` send a reset instead of what is queued (SO_LINGER of 0 s).
 [[nodiscard]] Result<> set_reset_on_close(int fd);

@@ -73,6 +73,9 @@ bool place_fds(std::span<const int> fds) {
         code = errno;
     } else {
         reset_signals();
+        if (plan.starts_session) {
+            ::setsid();  // cannot fail: a process just forked leads no group
+        }
         const std::array<int, 1> keep = {high_report};
         if (const Result<> closed = close_from(count, keep); !closed) {
             code = closed.error().code;
@@ -92,6 +95,23 @@ bool place_fds(std::span<const int> fds) {
 }
 
 }  // namespace
+
+bool can_execute(const std::string& program) {
+    if (program.find('/') != std::string::npos) {
+        return ::access(program.c_str(), X_OK) == 0;
+    }
+    const std::string path = environment_value("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+    std::string_view rest = path;
+    while (!rest.empty()) {
+        const std::string_view folder = rest.substr(0, rest.find(':'));
+        rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+        const std::string candidate = std::string(folder.empty() ? "." : folder) + "/" + program;
+        if (::access(candidate.c_str(), X_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 Result<pid_t> spawn(const SpawnPlan& plan) {
     const std::vector<char*> arguments = pointers_to(plan.arguments);

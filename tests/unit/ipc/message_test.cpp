@@ -60,6 +60,14 @@ std::vector<Case> all_kinds() {
         {Sinks{{{SinkId{1}, SinkKind::Stream, "/dev/stderr"}, {SinkId{2}, SinkKind::File, ""}}},
          Sender::Master},
         {DrainAndExit{}, Sender::Master},
+        {DropSinks{{SinkId{3}, SinkId{9}}}, Sender::Master},
+        {Alert{.sink = SinkId{4},
+               .level = 2,
+               .pid = 77,
+               .wall_millis = 5,
+               .suppressed = 6,
+               .text = "event"},
+         Sender::Logger},
     };
 }
 
@@ -86,8 +94,9 @@ TEST(Message, RefusesEveryTruncationAndEveryTrailingByte) {
 TEST(Message, RefusesAMastersOrderFromAWorker) {
     for (const Case& c : all_kinds()) {
         const bool is_workers = c.sender == Sender::Worker;
+        const bool is_masters = c.sender == Sender::Master;
         EXPECT_EQ(decode(encode(c.message), Sender::Worker).has_value(), is_workers);
-        EXPECT_EQ(decode(encode(c.message), Sender::Master).has_value(), !is_workers);
+        EXPECT_EQ(decode(encode(c.message), Sender::Master).has_value(), is_masters);
     }
     EXPECT_TRUE(decode(encode(Drained{}), Sender::Logger));
     EXPECT_FALSE(decode(encode(Ready{}), Sender::Logger));
