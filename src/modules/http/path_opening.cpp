@@ -61,8 +61,19 @@ Result<sys::UniqueFd> open_own(int folder, const char* name, int flags, std::uin
     return target;
 }
 
+using OpenName = Result<sys::UniqueFd> (*)(int folder, const char* name, int flags, std::uint64_t);
+
+/// Without links; for where openat2 does not exist.
+Result<sys::UniqueFd> open_no_link(int folder, const char* name, int flags, std::uint64_t resolve) {
+    return sys::open_beneath(folder, name, flags | O_NOFOLLOW, resolve);
+}
+
 /// Walks `rest` name by name.
-Result<sys::UniqueFd> walk(sys::UniqueFd folder, const char* rest, int flags, std::uint64_t resolve) {
+Result<sys::UniqueFd> walk(sys::UniqueFd folder,
+                           const char* rest,
+                           int flags,
+                           std::uint64_t resolve,
+                           OpenName open_name) {
     std::string_view left(rest);
     while (true) {
         const std::size_t end = left.find('/');
@@ -70,10 +81,10 @@ Result<sys::UniqueFd> walk(sys::UniqueFd folder, const char* rest, int flags, st
         if (end == std::string_view::npos) {
             const bool is_folder = name.empty() || name == ".";
             return is_folder ? sys::open_beneath(folder.get(), ".", flags, resolve)
-                             : open_own(folder.get(), name.c_str(), flags, resolve);
+                             : open_name(folder.get(), name.c_str(), flags, resolve);
         }
         if (!name.empty()) {
-            folder = TRY(open_own(folder.get(), name.c_str(), kFolder, resolve));
+            folder = TRY(open_name(folder.get(), name.c_str(), kFolder, resolve));
         }
         left.remove_prefix(end + 1);
     }
@@ -86,17 +97,22 @@ Result<sys::UniqueFd> open_by_path(const FilePath& path,
                                    int flags,
                                    std::uint64_t resolve) {
     const std::uint64_t no_links = links == Links::Refuse ? RESOLVE_NO_SYMLINKS : 0;
-    if (links == Links::Follow || (links == Links::Refuse && path.root_size == 0)) {
-        return sys::open_beneath(AT_FDCWD, path.text.data(), flags, kAlways | no_links | resolve);
+    if (links == Links::Follow) {
+        return sys::open_beneath(AT_FDCWD, path.text.data(), flags, kAlways | resolve);
     }
     const Place place = place_of(path);
     sys::UniqueFd root = TRY(sys::open_beneath(AT_FDCWD, place.directory.c_str(), kFolder,
                                                resolve & RESOLVE_CACHED));
     if (links == Links::RefuseForeign) {
-        return walk(std::move(root), place.rest, flags, resolve);
+        return walk(std::move(root), place.rest, flags, resolve, &open_own);
     }
     const std::uint64_t beneath = links == Links::Beneath ? RESOLVE_BENEATH : 0;
-    return sys::open_beneath(root.get(), place.rest, flags, kAlways | beneath | no_links | resolve);
+    Result<sys::UniqueFd> opened = sys::open_beneath(root.get(), place.rest, flags,
+                                                     kAlways | beneath | no_links | resolve);
+    if (!opened && opened.error().code == ENOSYS && links == Links::Refuse) {
+        return walk(std::move(root), place.rest, flags, resolve, &open_no_link);
+    }
+    return opened;
 }
 
 }  // namespace sluice::modules
