@@ -207,7 +207,7 @@ struct SinkEntry {
     std::uint8_t gzip_level = 0;     ///< 0: plain
     std::uint64_t alert_pause_millis = 0;  ///< least time between two Alerts
     bool is_main = false;            ///< takes the logger's own lines: the main level's error_log
-    std::uint8_t main_level = 0;     ///< then: the least grave level it takes
+    std::uint8_t main_level = 0;     ///< then, and of an Alert: the least grave level it takes
     SyslogEntry syslog{};
     friend bool operator==(const SinkEntry&, const SinkEntry&) = default;
 

@@ -152,6 +152,15 @@ constexpr conf::ConfKind kKind = conf::kind<ErrorLogConf>("error_log", kRows);
 
 constexpr conf::Module kErrorLogModule{"error_log", &kKind};
 
+const Destination* destination_of(const conf::Level& level) {
+    for (std::size_t i = 0; i < level.modules.size(); ++i) {
+        if (level.modules[i] == &kErrorLogModule) {
+            return &static_cast<const ErrorLogConf*>(level.confs[i])->destination.value;
+        }
+    }
+    return nullptr;
+}
+
 const Destination& main_destination(const conf::Generation& generation) {
     return *generation.main_level().conf<ErrorLogConf>().destination;
 }

@@ -28,6 +28,9 @@ struct ErrorLogConf {
 /// The feature, for the registry.
 extern const conf::Module kErrorLogModule;
 
+/// error_log of `level`; null where the level's modules do not have it.
+[[nodiscard]] const Destination* destination_of(const conf::Level& level);
+
 /// error_log of the main level: where lines about no server in particular go.
 [[nodiscard]] const Destination& main_destination(const conf::Generation& generation);
 

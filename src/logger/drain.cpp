@@ -144,8 +144,11 @@ void Drain::take_error(SinkState& state, const shm::Record& record, Millis now) 
 }
 
 void Drain::raise(SinkState& state, const ipc::Alert& alert, Millis now) {
-    const auto suppressed = state.alerts.ask(now);
-    if (suppressed) {
+    // `-s loglevel=` lets lines through to every target that theirs would not.
+    if (alert.level > static_cast<std::uint8_t>(state.main_level)) {
+        return;
+    }
+    if (const auto suppressed = state.alerts.ask(now)) {
         alerts_.push_back(alert);
         alerts_.back().suppressed = *suppressed;
     }

@@ -82,8 +82,8 @@ ipc::SinkEntry entry_of(const conf::SinkSpec& spec) {
 
 void mark_main(ipc::SinkEntry& entry, const log::Destination& main) {
     for (const log::Target& target : main.targets()) {
-        if (target.sink == entry.id && entry.kind != ipc::SinkKind::Alert) {
-            entry.is_main = true;
+        if (target.sink == entry.id) {
+            entry.is_main = entry.kind != ipc::SinkKind::Alert;
             entry.main_level = static_cast<std::uint8_t>(target.level);
         }
     }

@@ -75,7 +75,7 @@ class Syslog(Sinks):
             f"compat nginx; error_log syslog:server=127.0.0.1:{port},nohostname,facility=user info;")
         self.miss(server, "gone")
         found = OLD_HEADER.fullmatch(self.message_with(sock, "gone"))
-        self.assertEqual((int(found[1]), found[2], found[3]), (14, None, b"nginx"))
+        self.assertEqual((int(found[1]), found[2], found[3]), (11, None, b"nginx"))
 
     def test_tcp_with_counted_octets_connects_again(self):
         sock, port = self.receiver(socket.SOCK_STREAM)
@@ -295,6 +295,20 @@ class Queues(Sinks):
         self.miss(server, "afterwards")
         self.assertTrue(wait_for(
             lambda: b"afterwards" in (self.receive(queue) or (b"",))[0], what="a later line"))
+
+
+class Places(Sinks):
+    def test_a_location_has_its_own_error_log_with_nginxs_context(self):
+        server = self.serve("compat nginx;\nhttp { server { listen %%PORT%%; server_name here; "
+                            "root %%DIR%%/www;\n"
+                            "location /own { error_log %%DIR%%/logs/own.log; } } }")
+        self.miss(server, "own/x")
+        own = server.dir / "logs/own.log"
+        line = wait_for(lambda: own.read_text(), what="a line")
+        self.assertRegex(line, r"\[error\] \d+#\d+: \*\d+ open\(\) \"/.*/own/x\" failed \(2: No such "
+                               r"file or directory\), client: 127\.0\.0\.1, server: here, request: "
+                               r"\"GET /own/x HTTP/1\.1\", host: \".+\"\n$")
+        self.assertNotIn("own/x", server.error_log())
 
 
 class Logger(Sinks):

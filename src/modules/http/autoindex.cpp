@@ -16,6 +16,7 @@
 #include "modules/http/listing_format.h"
 #include "modules/http/path_opening.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/error_line.h"
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
 #include "sys/clock.h"
@@ -153,11 +154,12 @@ class ListingBody final : public http::Body {
 Verdict refuse(Exchange& exchange, std::string_view path, int error) {
     const int status = status_of(error);
     const bool is_ours = status == 500;
-    const log::Level level = is_ours ? log::Level::Crit : log::Level::Info;
+    const log::Level level =
+        is_ours ? log::Level::Crit : http::client_level(exchange, log::Level::Error);
     const bool is_logged = is_ours ? may_log_trouble()
                                    : status != 404 || *exchange.location->core->log_not_found;
-    if (is_logged && log::is_on(level)) {
-        log::write(level, "opendir() \"{}\" failed ({}: {})", log::Escaped{path}, error,
+    if (is_logged && http::logs(exchange, level)) {
+        http::write_error(exchange, level, "opendir() \"{}\" failed ({}: {})", log::Escaped{path}, error,
                    log::error_text(error));
     }
     return exchange.finish(status);

@@ -10,6 +10,7 @@
 #include "modules/http/features.h"
 #include "modules/http/files.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/error_line.h"
 #include "proto/http/site.h"
 #include "script/template_argument.h"
 
@@ -95,8 +96,9 @@ int status_without(Exchange& exchange, int error, const FilePolicy& policy) {
 }
 
 Verdict give_up(Exchange& exchange, int status) {
-    if (*exchange.location->core->log_not_found && log::is_on(log::Level::Info)) {
-        log::write(log::Level::Info, "\"{}\" is not found", log::Escaped{exchange.request.uri});
+    if (*exchange.location->core->log_not_found) {
+        http::write_error(exchange, http::client_level(exchange, log::Level::Error),
+                          "\"{}\" is not found", log::Escaped{exchange.request.uri});
     }
     return exchange.finish(status);
 }

@@ -8,6 +8,7 @@
 #include "modules/http/file_reply.h"
 #include "modules/http/files.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/error_line.h"
 #include "proto/http/site.h"
 #include "proto/http/uri.h"
 
@@ -28,9 +29,10 @@ Verdict refuse_method(Exchange& exchange) {
 }
 
 Verdict refuse_listing(Exchange& exchange) {
-    if (log::is_on(log::Level::Info)) {
-        log::write(log::Level::Info, "directory index of \"{}\" is forbidden",
-                   log::Escaped{http::file_path(exchange)});
+    const log::Level level = http::client_level(exchange, log::Level::Error);
+    if (http::logs(exchange, level)) {
+        http::write_error(exchange, level, "directory index of \"{}\" is forbidden",
+                          log::Escaped{http::file_path(exchange)});
     }
     return exchange.finish(403);
 }
@@ -41,10 +43,11 @@ Verdict refuse_file(Exchange& exchange, std::string_view path, int error) {
     const bool is_ours = status == 500;
     const bool is_logged = is_ours ? may_log_trouble()
                                    : status != 404 || *exchange.location->core->log_not_found;
-    const log::Level level = is_ours ? log::Level::Crit : log::Level::Info;
-    if (is_logged && log::is_on(level)) {
-        log::write(level, "open() \"{}\" failed ({}: {})", log::Escaped{path}, error,
-                   log::error_text(error));
+    const log::Level level =
+        is_ours ? log::Level::Crit : http::client_level(exchange, log::Level::Error);
+    if (is_logged && http::logs(exchange, level)) {
+        http::write_error(exchange, level, "open() \"{}\" failed ({}: {})", log::Escaped{path},
+                          error, log::error_text(error));
     }
     return exchange.finish(status);
 }

@@ -10,6 +10,7 @@
 #include "log/log.h"
 #include "modules/shared/features.h"
 #include "net/network.h"
+#include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 
 namespace sluice::modules {
@@ -97,9 +98,8 @@ Verdict check(Exchange& exchange, const void* settings) {
     if (rule == conf.rules->end() || rule->allows) {
         return Verdict::Declined;
     }
-    if (log::is_on(log::Level::Info)) {
-        log::write(log::Level::Info, "access forbidden by rule, client: {}", peer.host());
-    }
+    http::write_error(exchange, http::client_level(exchange, log::Level::Error),
+                      "access forbidden by rule");
     return exchange.finish(403);
 }
 
