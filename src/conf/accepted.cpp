@@ -12,15 +12,12 @@ namespace {
 
 // clang-format off
 constexpr AcceptedRow kAccepted[] = {
-    {"aio",                          kAnyHttp, "cold files are read by sluice's own means", false, take_range(1, 2)},
     {"aio_write",                    kAnyHttp, "there is no temporary file to write"},
     {"accept_mutex",                 kEvents,  "listeners are shared with EPOLLEXCLUSIVE", true},
     {"accept_mutex_delay",           kEvents,  "listeners are shared with EPOLLEXCLUSIVE", true},
     {"connection_pool_size",         kHttp | kServer, "sluice has no such pool", true},
     {"debug_connection",             kEvents,  "use error_log … debug"},
     {"debug_points",                 kMain,    "sluice has no such points"},
-    {"directio",                     kAnyHttp, "files are served from the page cache"},
-    {"directio_alignment",           kAnyHttp, "files are served from the page cache"},
     {"fastcgi_temp_path",            kAnyHttp, "this version passes nothing on to FastCGI", false, take_range(1, 4)},
     {"gzip",                         kAnyHttp, "replies are not compressed yet"},
     {"gzip_buffers",                 kAnyHttp, "replies are not compressed yet", true, take(2)},
@@ -36,7 +33,6 @@ constexpr AcceptedRow kAccepted[] = {
     {"proxy_headers_hash_bucket_size", kAnyHttp, "tables size themselves", true},
     {"proxy_headers_hash_max_size",  kAnyHttp, "tables size themselves", true},
     {"proxy_temp_path",              kAnyHttp, "this version passes nothing on to other servers", false, take_range(1, 4)},
-    {"read_ahead",                   kAnyHttp, "the kernel decides how far to read ahead", true},
     {"request_pool_size",            kHttp | kServer, "sluice has no such pool", true},
     {"scgi_temp_path",               kAnyHttp, "this version passes nothing on to SCGI", false, take_range(1, 4)},
     {"send_lowat",                   kAnyHttp, "it has no effect on Linux", true},
@@ -114,7 +110,7 @@ constexpr std::string_view kRefused[] = {
     "memcached_pass", "memcached_read_timeout", "memcached_send_timeout",
     "memcached_socket_keepalive", "min_delete_depth", "mirror", "mirror_request_body",
     "modern_browser", "modern_browser_value", "mp4", "mp4_buffer_size", "mp4_max_buffer_size",
-    "mp4_start_key_frame", "msie_padding", "msie_refresh", "open_file_cache_events",
+    "mp4_start_key_frame", "msie_padding", "msie_refresh", 
     "open_log_file_cache", "override_charset", "pass", "perl", "perl_modules", "perl_require",
     "perl_set", "pop3_auth", "pop3_capabilities", "post_action", "postpone_gzipping",
     "preread_buffer_size", "preread_timeout", "proxy_bind", "proxy_buffer_size",

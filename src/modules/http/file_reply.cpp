@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "modules/http/file_body.h"
+#include "modules/http/files.h"
 #include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/http_date.h"
@@ -23,37 +25,7 @@ using http::Exchange;
 using http::Field;
 using http::Verdict;
 
-/// A file, or a range of it, that stays open through the exchange's pin. A file that became shorter
-/// makes sendfile end early, and the wire then breaks the connection off.
-class FileBody final : public http::Body {
-  public:
-    FileBody(int fd, std::uint64_t size) : fd_(fd), left_(size) {}
-
-    http::Pull pull(net::Chain& out, std::size_t max) override {
-        const std::uint64_t size = std::min<std::uint64_t>(left_, max);
-        if (!out.push_file(fd_, at_, static_cast<std::size_t>(size))) {
-            return http::Pull::More;
-        }
-        at_ += static_cast<off_t>(size);
-        left_ -= size;
-        return left_ == 0 ? http::Pull::End : http::Pull::More;
-    }
-
-    void close() noexcept override {}
-
-    bool select(std::uint64_t first, std::uint64_t size) override {
-        at_ = static_cast<off_t>(first);
-        left_ = size;
-        return true;
-    }
-
-  private:
-    int fd_;
-    off_t at_ = 0;
-    std::uint64_t left_;
-};
-
-/// The same with `sendfile off`: read into memory and sent from there.
+/// A FileBody for `sendfile off`: read into memory and sent from there.
 class CopiedFileBody final : public http::Body {
   public:
     static constexpr std::size_t kBufferSize = 64 * 1024;
@@ -91,10 +63,10 @@ class CopiedFileBody final : public http::Body {
     std::span<char> buffer_;
 };
 
-http::Body* make_body(Exchange& exchange, const OpenFile& file) {
+http::Body* make_body(Exchange& exchange, OpenFile& file, const FilePolicy& policy) {
     const std::uint64_t size = file.info.size;
     if (*exchange.location->core->sendfile) {
-        return exchange.arena.make<FileBody>(file.fd.get(), size);
+        return FileBody::make(exchange, file, policy, chunk_loader());
     }
     const std::size_t room =
         static_cast<std::size_t>(std::min<std::uint64_t>(size, CopiedFileBody::kBufferSize));
@@ -151,7 +123,7 @@ void set_fields(Exchange& exchange, const OpenFile& file) {
     }
 }
 
-Verdict send(Exchange& exchange, const OpenFile& file) {
+Verdict send(Exchange& exchange, OpenFile& file, const FilePolicy& policy) {
     http::Reply& reply = exchange.reply;
     const std::uint64_t size = file.info.size;
     reply.length = static_cast<std::int64_t>(size);
@@ -163,7 +135,7 @@ Verdict send(Exchange& exchange, const OpenFile& file) {
         reply.memory_body = "";
         return Verdict::Decided;
     }
-    reply.body = make_body(exchange, file);
+    reply.body = make_body(exchange, file, policy);
     if (reply.body == nullptr) {
         exchange.discard_reply();
         return exchange.finish(500);
@@ -171,7 +143,10 @@ Verdict send(Exchange& exchange, const OpenFile& file) {
     return Verdict::Decided;
 }
 
-Verdict send_whole(Exchange& exchange, OpenFile& file, const void* settings) {
+Verdict send_whole(Exchange& exchange,
+                   OpenFile& file,
+                   const FilePolicy& policy,
+                   const void* settings) {
     http::Reply& reply = exchange.reply;
     reply.status = 200;
     reply.accepts_ranges = exchange.error_status == 0 && *exchange.location->core->max_ranges > 0;
@@ -182,11 +157,14 @@ Verdict send_whole(Exchange& exchange, OpenFile& file, const void* settings) {
         reply.content_type = http::content_type_of(*exchange.location->core, exchange.request.uri);
         set_fields(exchange, file);
     }
-    return send(exchange, file);
+    return send(exchange, file, policy);
 }
 
 /// Conditional and range requests; the file is pinned by the reply.
-Verdict serve_conditionally(Exchange& exchange, OpenFile& file, const void* settings) {
+Verdict serve_conditionally(Exchange& exchange,
+                            OpenFile& file,
+                            const FilePolicy& policy,
+                            const void* settings) {
     const http::CoreConf& core = *exchange.location->core;
     const http::Validators validators{.etag = *core.etag ? file.etag : std::string_view{},
                                       .last_modified = file.info.modified};
@@ -202,13 +180,13 @@ Verdict serve_conditionally(Exchange& exchange, OpenFile& file, const void* sett
             return exchange.finish(412);
     }
     if (exchange.request.get(Field::Range).data() == nullptr || *core.max_ranges == 0) {
-        return send_whole(exchange, file, settings);
+        return send_whole(exchange, file, policy, settings);
     }
     exchange.reply.status = 200;
     exchange.reply.accepts_ranges = true;
     exchange.reply.content_type = http::content_type_of(core, exchange.request.uri);
     set_fields(exchange, file);
-    const Verdict whole = send(exchange, file);
+    const Verdict whole = send(exchange, file, policy);
     return exchange.reply.status == 200 ? http::apply_range(exchange, validators) : whole;
 }
 
@@ -224,13 +202,16 @@ bool is_plain(const http::Request& request) {
 
 }  // namespace
 
-Verdict reply_with_file(Exchange& exchange, OpenFile& file, const void* settings) {
+Verdict reply_with_file(Exchange& exchange,
+                        OpenFile& file,
+                        const FilePolicy& policy,
+                        const void* settings) {
     exchange.reply.release = &release_file;
     exchange.reply.pin = &file;
     if (is_plain(exchange.request) || exchange.error_status != 0) [[likely]] {
-        return send_whole(exchange, file, settings);
+        return send_whole(exchange, file, policy, settings);
     }
-    return serve_conditionally(exchange, file, settings);
+    return serve_conditionally(exchange, file, policy, settings);
 }
 
 }  // namespace sluice::modules

@@ -10,10 +10,11 @@
 namespace sluice::modules {
 
 /// Decides the reply with a regular file; its pin, and with it the content, is the reply's from now
-/// on. `settings` stands for what the head lines depend on besides the file: they are rendered once
+/// on; `policy` says how a large one is read. `settings` stands for what the head lines depend on besides the file: they are rendered once
 /// for it. Gives Decided, or Redirected where error_page answers a 412 or 416.
 [[nodiscard]] http::Verdict reply_with_file(http::Exchange& exchange,
                                             OpenFile& file,
+                                            const FilePolicy& policy,
                                             const void* settings);
 
 }  // namespace sluice::modules

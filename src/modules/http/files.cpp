@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/ascii.h"
@@ -40,6 +42,11 @@ struct FilesConf {
     conf::Setting<std::uint64_t> min_uses;
     conf::Setting<bool> errors;
     conf::Setting<Bytes> memory;
+    conf::Setting<bool> events;
+    conf::Setting<bool> aio;
+    conf::Setting<std::uint64_t> directio;
+    conf::Setting<Bytes> directio_alignment;
+    conf::Setting<Bytes> read_ahead;
     conf::Setting<LinkRule> links;
     FilePolicy policy;  ///< all of it, for requests
 };
@@ -68,6 +75,28 @@ bool set_cache(conf::Build& build, const conf::Directive& directive, FilesConf& 
         return build.error(directive, "\"open_file_cache\" must have the \"max\" parameter");
     }
     files.cache.value = size;
+    return true;
+}
+
+bool set_aio(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
+    const std::string_view text = directive.args[0].text;
+    const bool is_threads = text == "threads" || (text.starts_with("threads=") && text.size() > 8);
+    if (text != "on" && text != "off" && !is_threads) {
+        return build.invalid(directive, directive.args[0], "on, off, threads or threads=pool");
+    }
+    files.aio.value = text != "off";
+    return true;
+}
+
+bool set_directio(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
+    const auto size = conf::parse_size(directive.args[0].text);
+    if (directive.args[0].text == "off") {
+        files.directio.value = std::numeric_limits<std::uint64_t>::max();
+    } else if (size) {
+        files.directio.value = size->count;
+    } else {
+        return build.invalid(directive, directive.args[0], "a size such as 4m, or off");
+    }
     return true;
 }
 
@@ -121,6 +150,16 @@ constexpr conf::Row kRows[] = {
         "Requests from which on a file's descriptor or bytes are kept.").defaults("1"),
     conf::row<&FilesConf::errors>("open_file_cache_errors", conf::kAnyHttp, conf::flag(),
         "Remember that a file cannot be opened, too.").defaults("off"),
+    conf::row<&FilesConf::events>("open_file_cache_events", conf::kAnyHttp, conf::flag(),
+        "Let the kernel tell of changes in the directories of remembered files (inotify), so that they are seen at once.").defaults("off").better("on"),
+    conf::row_fn<&FilesConf::aio, &set_aio>("aio", conf::kAnyHttp, conf::take(1),
+        "Whether a thread reads in what of a large file is not in the page cache before it is sent; on means threads, too.").defaults("off").better("threads"),
+    conf::row_fn<&FilesConf::directio, &set_directio>("directio", conf::kAnyHttp, conf::take(1),
+        "Files of that size and more are read by threads and do not stay in the page cache.").defaults("off"),
+    conf::row<&FilesConf::directio_alignment>("directio_alignment", conf::kAnyHttp, conf::take(1),
+        "Accepted for nginx's sake: reads go through the page cache, where nothing needs aligning.").defaults("512"),
+    conf::row<&FilesConf::read_ahead>("read_ahead", conf::kAnyHttp, conf::take(1),
+        "Above 0, tell the kernel that large files are read from front to end.").defaults("0"),
     conf::row<&FilesConf::memory>("open_file_cache_memory", conf::kAnyHttp, conf::take(1),
         "Memory for files of up to 16 KB, which then do not count against max; 0: they count too.").defaults("0").better("32m"),
     conf::row_fn<&FilesConf::links, &set_links>("disable_symlinks", conf::kAnyHttp, conf::take_range(1, 2),
@@ -141,6 +180,7 @@ struct ExpireTimer : event::Timer {
 
 struct WorkerFiles {
     event::Loop& loop;
+    std::optional<ChunkLoader> chunks;
     OpenFileCache cache;
     ExpireTimer timer;
     log::RateLimit trouble{Millis{1'000}};
@@ -148,6 +188,9 @@ struct WorkerFiles {
     explicit WorkerFiles(net::WorkerContext& worker)
         : loop(worker.loop), cache(&worker.loop, worker.pool) {
         timer.files = this;
+        if (worker.pool != nullptr) {
+            chunks.emplace(worker.loop, *worker.pool);
+        }
         timer.fire = &expire;
     }
 
@@ -202,7 +245,11 @@ const FilePolicy& file_policy(conf::Level& level) {
                     .keeps_errors = *files.errors,
                     .links = files.links->links,
                     .links_from = files.links->has_from ? &files.links->from : nullptr,
-                    .memory = files.memory->count};
+                    .memory = files.memory->count,
+                    .reads_ahead = files.read_ahead->count > 0,
+                    .has_events = *files.events,
+                    .is_aio = *files.aio,
+                    .directio = *files.directio};
     return files.policy;
 }
 
@@ -308,6 +355,10 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
         return std::unexpected(wait_for(exchange, *loading));
     }
     return file;
+}
+
+ChunkLoader* chunk_loader() {
+    return worker_files != nullptr && worker_files->chunks ? &*worker_files->chunks : nullptr;
 }
 
 int status_of(int error) {

@@ -40,6 +40,9 @@ inline constexpr http::Verdict kIsLoading = http::Verdict::Waiting;
                                                     Want want,
                                                     const FilePolicy& policy);
 
+/// What reads large files in before they are sent; null in a process that has no pool.
+[[nodiscard]] ChunkLoader* chunk_loader();
+
 /// The status that answers a file which cannot be opened: 404, 403 or 500.
 [[nodiscard]] int status_of(int error);
 

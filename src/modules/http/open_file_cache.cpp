@@ -53,7 +53,21 @@ void OpenFileCache::release(OpenFile& file) {
 }
 
 OpenFileCache::OpenFileCache(event::Loop* loop, event::Pool* pool)
-    : loop_(loop), pool_(pool), buckets_(64, nullptr) {}
+    : loop_(loop), pool_(pool), buckets_(64, nullptr) {
+    if (loop == nullptr) {
+        return;
+    }
+    watches_.emplace(*loop, WatchListener{.owner = this,
+                                          .changed = [](void* self, std::string_view path) {
+                                              static_cast<OpenFileCache*>(self)->forget(path);
+                                          },
+                                          .moved = [](void* self, const DirectoryWatch& watch) {
+                                              static_cast<OpenFileCache*>(self)->forget_watched(watch);
+                                          },
+                                          .lost = [](void* self) {
+                                              static_cast<OpenFileCache*>(self)->clear();
+                                          }});
+}
 
 OpenFileCache::~OpenFileCache() {
     clear();
@@ -290,6 +304,35 @@ void OpenFileCache::settle(OpenFile& file,
     list(file);
     order_of(file).push_front(file);
     counted_count_ += file.is_counted ? 1 : 0;
+    if (policy.has_events && watches_) {
+        ++file.pins;  // following a directory that was swapped forgets what was in the other
+        file.watch = watches_->watch_parent_of(file.path, now);
+        --file.pins;
+    }
+}
+
+// ---- changes that the kernel tells of ----
+
+void OpenFileCache::forget(std::string_view path) {
+    const std::size_t hash = std::hash<std::string_view>{}(path);
+    OpenFile* at = buckets_[hash & (buckets_.size() - 1)];
+    while (at != nullptr) {
+        OpenFile* const next = at->next_in_bucket;
+        if (at->hash == hash && at->path == path) {
+            unlist(*at);
+        }
+        at = next;
+    }
+}
+
+void OpenFileCache::forget_watched(const DirectoryWatch& watch) {
+    for (IntrusiveList<OpenFile>* order : {&counted_, &small_}) {
+        order->each([&](OpenFile& file) {
+            if (file.watch == &watch) {
+                unlist(file);
+            }
+        });
+    }
 }
 
 // ---- what is kept ----
@@ -330,6 +373,9 @@ void OpenFileCache::unlist(OpenFile& file) {
     file.is_counted = false;
     if (!file.is_loading) {
         unlisted_.push_back(file);
+    }
+    if (file.watch != nullptr) {
+        watches_->give_back(*std::exchange(file.watch, nullptr));
     }
     if (file.pins == 0) {
         free(file);

@@ -10,7 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,8 @@
 #include "base/units.h"
 #include "event/loop.h"
 #include "event/pool.h"
+#include "modules/http/chunk_loader.h"
+#include "modules/http/directory_watches.h"
 #include "modules/http/file_loader.h"
 #include "proto/http/etag.h"
 #include "script/template.h"
@@ -43,6 +47,10 @@ struct FilePolicy {
     /// them too, as nginx has it, and kMemoryBudget is what they may take.
     std::uint64_t memory = kMemoryBudget;
     bool reads_ahead = false;     ///< read_ahead
+    bool has_events = false;      ///< open_file_cache_events
+    bool is_aio = false;          ///< large files are read in by the pool before they are sent
+    /// Files of that size and more do not stay in the page cache.
+    std::uint64_t directio = std::numeric_limits<std::uint64_t>::max();
 };
 
 /// Header lines rendered for an entry, and what they were rendered for.
@@ -92,6 +100,8 @@ struct OpenFile : ListHook {
 
     Millis inactive{};
     std::uint64_t min_uses = 1;
+    DirectoryWatch* watch = nullptr;  ///< while listed, where there is one
+    std::unique_ptr<Residency> residency;  ///< of a file that is sent from its descriptor
     FileLoad* load = nullptr;        ///< while it is loading
     IntrusiveList<FileWait> waits;   ///< for that
     OpenFileCache* owner = nullptr;  ///< null: freed with the last pin
@@ -143,6 +153,9 @@ class OpenFileCache {
     /// Forgets everything; pinned entries live until they are unpinned.
     void clear();
 
+    /// Null where there is no loop to hear of changes in.
+    [[nodiscard]] const DirectoryWatches* watches() const { return watches_ ? &*watches_ : nullptr; }
+
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] std::uint64_t memory_used() const { return memory_used_; }
 
@@ -162,6 +175,8 @@ class OpenFileCache {
                                   const FilePolicy& policy);
     void finish_load(FileLoad& load);
     void settle(OpenFile& file, LoadedFile& loaded, const FilePolicy& policy, Millis now);
+    void forget(std::string_view path);
+    void forget_watched(const DirectoryWatch& watch);
     void drop_content(OpenFile& file);
     void list(OpenFile& file);
     void make_room(const OpenFile& file, const FilePolicy& policy);
@@ -174,6 +189,7 @@ class OpenFileCache {
 
     event::Loop* loop_;
     event::Pool* pool_;
+    std::optional<DirectoryWatches> watches_;
     std::vector<OpenFile*> buckets_;
     IntrusiveList<OpenFile> counted_;   // front: used last
     IntrusiveList<OpenFile> small_;     // the same for small files in memory

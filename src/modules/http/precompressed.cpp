@@ -225,7 +225,7 @@ void log_trouble(std::string_view path, int error) {
 Verdict reply_with(Exchange& exchange, OpenFile& file, const PrecompressedConf& conf,
                    const Variant& variant) {
     const auto index = static_cast<std::size_t>(&variant - kVariants.data());
-    const Verdict verdict = reply_with_file(exchange, file, &conf.heads[index]);
+    const Verdict verdict = reply_with_file(exchange, file, *conf.policy, &conf.heads[index]);
     http::Reply& reply = exchange.reply;
     if (verdict == Verdict::Decided && (reply.status == 200 || reply.status == 206)) {
         static_cast<void>(reply.add(exchange.arena, "Content-Encoding", variant.name));

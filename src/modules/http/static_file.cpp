@@ -102,7 +102,8 @@ Verdict serve(Exchange& exchange, const void* settings) {
         }
         return is_regular ? refuse_method(exchange) : exchange.finish(404);
     }
-    return reply_with_file(exchange, file, exchange.location->core);
+    return reply_with_file(exchange, file, *static_cast<const FilePolicy*>(settings),
+                           exchange.location->core);
 }
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
