@@ -25,6 +25,12 @@ http {
         listen %%PORT2%%;
         location / { return 200 "front"; }
     }
+    server {
+        listen %%PORT3%%;
+        client_body_buffer_size 64;
+        client_body_temp_path %%DIR%%/bodies;
+        location / { client_body_read on; return 200 "front $request_body_size"; }
+    }
 }
 """
 
@@ -128,10 +134,10 @@ class Corpora(SluiceTest):
     def setUp(self):
         self.before = self.server.workers()
 
-    def exchange(self, pieces):
+    def exchange(self, pieces, port=None):
         """Sends the pieces, then FIN; gives all that the server says."""
         said = []
-        with self.server.connect() as connection:
+        with self.server.connect(port) as connection:
             try:
                 for piece in pieces:
                     connection.send(piece)
@@ -177,8 +183,10 @@ class Corpora(SluiceTest):
     def test_every_seed_is_survived_whole_and_in_pieces(self):
         seeds = [file.read_bytes() for file in sorted((CORPORA / "http1-seeds").iterdir())]
         self.assertGreater(len(seeds), 1000)
-        for seed in seeds:
+        for number, seed in enumerate(seeds):
             self.exchange([seed])
+            if number % 8 == 0:
+                self.exchange([seed], self.server.port_number(3))  # where bodies are kept
             self.assertEqual(self.server.process.poll(), None)
         self.assertEqual(self.server.workers(), self.before, "a worker died")
 
