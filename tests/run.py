@@ -30,6 +30,7 @@ SLOWDOWN = 3 if os.environ.get("SLUICE_SANITIZED") else 1
 SEEDS = {
     "conf_text": ["conf", "../shared/corpora/nginx-config"],
     "request_head": ["../shared/corpora/http1-seeds"],
+    "request_target": ["../shared/corpora/url-seeds"],
 }
 
 

@@ -102,7 +102,7 @@ constexpr std::string_view kRefused[] = {
     "js_header_filter", "js_import", "js_path", "js_preread", "js_set", "js_var", "keepalive",
     "least_conn", "limit_conn",
     "limit_conn_dry_run", "limit_conn_log_level", "limit_conn_status", "limit_conn_zone",
-    "limit_except", "limit_req", "limit_req_dry_run",
+    "limit_req", "limit_req_dry_run",
     "limit_req_log_level", "limit_req_status", "limit_req_zone", "mail", "map",
     "map_hash_bucket_size", "map_hash_max_size", "memcached_bind",
     "memcached_buffer_size", "memcached_connect_timeout", "memcached_gzip_flag",

@@ -202,6 +202,11 @@ int Recorder::cpus() {
                      }).values.front());
 }
 
+bool Recorder::is_root() {
+    return answer(Question::Root, {}, [&] { return found(live_.is_root() ? "1" : "0"); })
+               .values.front() == "1";
+}
+
 std::string Recorder::host_name() {
     return answer(Question::HostName, {}, [&] { return found(live_.host_name()); }).values.front();
 }
@@ -332,6 +337,10 @@ Result<std::vector<std::string>> Replay::resolve(std::string_view host) {
 
 int Replay::cpus() {
     return std::max(1, static_cast<int>(number(Question::Cpus, {})));
+}
+
+bool Replay::is_root() {
+    return number(Question::Root, {}) == 1;
 }
 
 std::string Replay::host_name() {

@@ -41,6 +41,7 @@ enum class Question : std::uint8_t {
     Listener,
     Sink,
     Series,
+    Root,
 };
 
 /// One recorded answer: an errno value (0: found; -1: absent) and texts or numbers as texts.
@@ -68,6 +69,7 @@ class Recorder final : public Facts {
     std::optional<std::uint32_t> group(std::string_view name) override;
     Result<std::vector<std::string>> resolve(std::string_view host) override;
     int cpus() override;
+    bool is_root() override;
     std::string host_name() override;
     std::string prefix() override;
     std::string default_error_log() override;
@@ -100,6 +102,7 @@ class Replay final : public Facts {
     std::optional<std::uint32_t> group(std::string_view name) override;
     Result<std::vector<std::string>> resolve(std::string_view host) override;
     int cpus() override;
+    bool is_root() override;
     std::string host_name() override;
     std::string prefix() override;
     std::string default_error_log() override;

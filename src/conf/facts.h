@@ -37,6 +37,8 @@ class Facts {
     [[nodiscard]] virtual Result<std::vector<std::string>> resolve(std::string_view host) = 0;
     /// CPUs that this server may use: affinity and cgroup quota honoured; at least 1.
     [[nodiscard]] virtual int cpus() = 0;
+    /// Whether the master runs as root: then it may bind to port 80.
+    [[nodiscard]] virtual bool is_root() = 0;
     [[nodiscard]] virtual std::string host_name() = 0;
     /// Directory that relative paths start from (-p), ending in '/'.
     [[nodiscard]] virtual std::string prefix() = 0;

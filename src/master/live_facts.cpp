@@ -65,6 +65,10 @@ Result<std::vector<std::string>> LiveFacts::resolve(std::string_view host) {
     return sys::resolve_host(std::string(host).c_str());
 }
 
+bool LiveFacts::is_root() {
+    return sys::own_uid() == 0;
+}
+
 int LiveFacts::cpus() {
     return static_cast<int>(count_for(cpu_share()));
 }

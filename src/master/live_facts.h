@@ -52,6 +52,7 @@ class LiveFacts final : public conf::Facts {
     std::optional<std::uint32_t> group(std::string_view name) override;
     Result<std::vector<std::string>> resolve(std::string_view host) override;
     int cpus() override;
+    bool is_root() override;
     std::string host_name() override;
 
     std::string prefix() override { return places_.prefix; }

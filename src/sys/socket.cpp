@@ -4,6 +4,8 @@
 #include "sys/socket.h"
 
 #include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -140,6 +142,15 @@ Result<int> get_option(int fd, int level, int name) {
         return fail("getsockopt()");
     }
     return value;
+}
+
+Result<TcpFacts> tcp_facts(int fd) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+        return fail("getsockopt(TCP_INFO)");
+    }
+    return TcpFacts{info.tcpi_rtt, info.tcpi_rttvar, info.tcpi_snd_cwnd, info.tcpi_rcv_space};
 }
 
 Result<> refuse_new_connections(int listening, bool on) {

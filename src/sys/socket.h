@@ -68,6 +68,14 @@ struct ReceivedFds {
     bool is_truncated = false;
 };
 [[nodiscard]] Result<ReceivedFds> recv_with_fds(int fd, std::span<char> bytes, std::span<UniqueFd> fds);
+/// What TCP knows of a connection: times in microseconds.
+struct TcpFacts {
+    std::uint32_t round_trip = 0;
+    std::uint32_t round_trip_variance = 0;
+    std::uint32_t send_window = 0;  ///< congestion window, in segments
+    std::uint32_t receive_space = 0;
+};
+[[nodiscard]] Result<TcpFacts> tcp_facts(int fd);
 /// The process at the other end of a Unix socket.
 struct PeerCredentials {
     pid_t pid;

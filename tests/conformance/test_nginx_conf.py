@@ -5,6 +5,8 @@ install must load as it stands."""
 import pwd
 import re
 import shutil
+import unittest
+from pathlib import Path
 
 from support.harness import SluiceTest
 
@@ -271,3 +273,59 @@ class Stock(SluiceTest):
         result = server.run("-t")
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("sites-enabled/default:", result.stderr)
+
+
+# What each configuration of the corpus comes to: None where it loads, else the complaint. A remark
+# says where nginx judges differently, or why ours is right.
+CORPUS = {
+    "bad-args": 'invalid number of arguments in "user" directive',
+    "comments-between-args": None,  # nginx wants an events block; without one its defaults do
+    "directive-with-space": 'unknown directive "map"',  # not in this version
+    "empty-value-map": 'unknown directive "map"',  # the same; nginx: unknown "arg" variable
+    "includes-globbed": None,
+    "includes-regular": 'bar.conf" failed (2: No such file or directory)',
+    # Lua is no nginx: an unknown directive there; its text is not in our syntax either.
+    "lua-block-larger": "is not terminated by",
+    "lua-block-simple": 'unexpected "W" after a closing quote',
+    "lua-block-tricky": "is not terminated by",
+    "messy": MESSY,
+    "missing-semicolon/broken-above.conf": 'directive "proxy_pass" is not terminated by ";"',
+    "missing-semicolon/broken-below.conf": 'directive "proxy_pass" is not terminated by ";"',
+    "non-unicode": None,  # as comments-between-args
+    "quote-behavior": 'unexpected "-" after a closing quote',
+    "quoted-right-brace": None,
+    "russian-text": None,
+    "simple": None,
+    "spelling-mistake": 'unknown directive "proxy_passs"',
+    "with-comments": None,
+}
+CORPUS_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "corpora" / "nginx-config"
+
+
+@unittest.skipUnless(CORPUS_FOLDER.is_dir(), "skipped: corpora not present")
+class Corpus(SluiceTest):
+    def complaints(self, case):
+        name, _, file = case.partition("/")
+        server = self.serve("", start=False)
+        shutil.copytree(CORPUS_FOLDER / name, server.dir / "corpus")
+        (server.dir / "corpus").chmod(0o755)
+        outcome = server.run("-t", "-c", str(server.dir / "corpus" / (file or "nginx.conf")),
+                             "-g", f"pid {server.pid_file};")
+        told = [line for line in outcome.stderr.splitlines() if "[emerg]" in line]
+        self.assertEqual(outcome.returncode, 1 if told else 0, outcome.stderr)
+        return told
+
+    def test_each_is_judged_as_the_table_says(self):
+        for case, complaint in CORPUS.items():
+            with self.subTest(case=case):
+                told = self.complaints(case)
+                if complaint is None:
+                    self.assertEqual(told, [])
+                else:
+                    self.assertTrue(any(complaint in line for line in told), told)
+
+    def test_the_table_is_complete(self):
+        found = {file.parent.name if file.name == "nginx.conf" else f"{file.parent.name}/{file.name}"
+                 for file in CORPUS_FOLDER.glob("*/*.conf")
+                 if file.name == "nginx.conf" or file.parent.name == "missing-semicolon"}
+        self.assertEqual(found, set(CORPUS))

@@ -201,7 +201,7 @@ void add_default_log(conf::Build& build, conf::Level& http) {
 constexpr conf::Row kRows[] = {
     conf::row_fn<AccessLogConf, &add_format>("log_format", conf::kHttp, conf::take_at_least(2),
         "A named form of access log lines, with escape=default, json or none.").repeats(),
-    conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp, conf::take_at_least(1),
+    conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp | conf::kLocationIf | conf::kLimitExcept, conf::take_at_least(1),
         "Where requests are logged: a file with a format and conditions, or off. "
         "Without any: nowhere; with `compat nginx;` logs/access.log.").repeats(),
 };

@@ -9,8 +9,21 @@
 
 #include "conf/parse_as.h"
 #include "proto/http/http_date.h"
+#include "sys/clock.h"
 
 namespace sluice::modules {
+
+namespace {
+
+// When the local clock next shows `time` since midnight.
+UnixSeconds next_time_of_day(UnixSeconds time, UnixSeconds now) {
+    constexpr UnixSeconds kDay{86'400};
+    const UnixSeconds local = now + UnixSeconds(sys::utc_offset_seconds(now));
+    const UnixSeconds today = now - local % kDay + time;
+    return today > now ? today : today + kDay;
+}
+
+}  // namespace
 
 std::optional<Expires> parse_expires(std::string_view text, bool is_modified) {
     if (!is_modified) {
@@ -23,6 +36,14 @@ std::optional<Expires> parse_expires(std::string_view text, bool is_modified) {
         if (text == "max") {
             return Expires{.kind = Expires::Kind::Max};
         }
+    }
+    if (text.size() > 1 && text.starts_with('@')) {
+        const std::optional<Millis> at = conf::parse_time(text.substr(1));
+        if (!at || is_modified || *at >= std::chrono::hours(24)) {
+            return std::nullopt;
+        }
+        return Expires{.kind = Expires::Kind::Daily,
+                       .after = std::chrono::floor<UnixSeconds>(*at)};
     }
     const bool is_negative = text.starts_with('-');
     if (is_negative || text.starts_with('+')) {
@@ -51,10 +72,13 @@ ExpiresFields format_expires(const Expires& expires,
                     .cache_control = "max-age=315360000"};
         case Expires::Kind::Access:
         case Expires::Kind::Modified:
+        case Expires::Kind::Daily:
             break;
     }
     const bool is_from_file = expires.kind == Expires::Kind::Modified && modified.count() >= 0;
-    const UnixSeconds until = (is_from_file ? modified : now) + expires.after;
+    const UnixSeconds until = expires.kind == Expires::Kind::Daily
+                                  ? next_time_of_day(expires.after, now)
+                                  : (is_from_file ? modified : now) + expires.after;
     const std::span<char, http::kHttpDateSize> date = room.first<http::kHttpDateSize>();
     http::format_http_date(until, date);
     const std::string_view shown(date.data(), date.size());

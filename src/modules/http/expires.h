@@ -19,6 +19,7 @@ struct Expires {
         Max,       ///< as far as the format goes
         Access,    ///< so long after the request
         Modified,  ///< so long after the file's change
+        Daily,     ///< at a time of day, in local time
     };
 
     Kind kind = Kind::Off;
@@ -26,7 +27,7 @@ struct Expires {
     friend bool operator==(const Expires&, const Expires&) = default;
 };
 
-/// Reads `off`, `epoch`, `max`, or a time with an optional sign; `is_modified` for the form
+/// Reads `off`, `epoch`, `max`, a time with an optional sign, or `@` and a time of day; `is_modified` for the form
 /// `expires modified TIME`. Nothing for other text.
 [[nodiscard]] std::optional<Expires> parse_expires(std::string_view text, bool is_modified);
 

@@ -59,8 +59,8 @@ bool set_server_tokens(conf::Build& build, const conf::Directive& directive, Cor
             return build.invalid(directive, directive.args[0], "a text without control characters");
         }
     }
-    if (text.empty() || text.size() > kLongest) {
-        return build.invalid(directive, directive.args[0], "a text of 1 to 128 bytes");
+    if (text.size() > kLongest) {
+        return build.invalid(directive, directive.args[0], "a text of at most 128 bytes");
     }
     ServerTokensConf& tokens = core.server_tokens.value;
     tokens.text = text;
@@ -177,12 +177,6 @@ bool set_status_zone(conf::Build& build, const conf::Directive& directive, CoreC
     return true;
 }
 
-// `internal` holds for its own location only.
-consteval conf::Row not_inherited(conf::Row row) {
-    row.inherit = nullptr;
-    return row;
-}
-
 consteval conf::Row with_block(conf::Row row) {
     row.arity.has_block = true;
     return row;
@@ -196,6 +190,8 @@ constexpr conf::Row kRows[] = {
         "One virtual server.").repeats(),
     conf::block<CoreConf, &open_location>("location", kServer | kLocation, conf::take_range(1, 2),
         "Settings for the request paths that match: = exact, ^~ prefix before patterns, ~ and ~* patterns, @ named.").repeats(),
+    conf::block<CoreConf, &open_limit_except>("limit_except", kLocation, conf::take_at_least(1),
+        "Rules for requests of all methods but these; GET allows HEAD too."),
     conf::row_fn<CoreConf, &set_listen>("listen", kServer, conf::take_at_least(1),
         "An address, port or Unix socket on which the server answers.").repeats(),
     conf::row_fn<CoreConf, &set_server_name>("server_name", kServer, conf::take_at_least(1),
@@ -210,10 +206,10 @@ constexpr conf::Row kRows[] = {
         "Media type of files whose extension is in no types block.").defaults("text/plain"),
     conf::row_fn<&CoreConf::error_pages, &set_error_page>("error_page", kAnyHttp | conf::kLocationIf, conf::take_at_least(2),
         "What answers a status: a path, a named location or a URL, and with = under which status.").repeats(),
-    not_inherited(conf::row_fn<&CoreConf::internal, &set_internal>("internal", kLocation, conf::take(0),
-        "The location answers internal redirects only; clients get 404.")),
+    conf::row_fn<&CoreConf::internal, &set_internal>("internal", kLocation, conf::take(0),
+        "The location and those inside it answer internal redirects only; clients get 404."),
     conf::row_fn<&CoreConf::server_tokens, &set_server_tokens>("server_tokens", kAnyHttp, conf::take(1),
-        "What the Server field and error pages tell: off the name, on the version too, or a text of your own.").defaults("on").better("off"),
+        "What the Server field and error pages tell: off the name, on the version too, a text of your own, or \"\" for no field at all.").defaults("on").better("off"),
 
     conf::row_fn<&CoreConf::keepalive_timeout, &set_keepalive_timeout>("keepalive_timeout", kAnyHttp, conf::take_range(1, 2),
         "How long an idle connection is kept, 0: not at all; and the value of a Keep-Alive field.").defaults("75s"),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -17,6 +18,7 @@
 #include "proto/http/request.h"
 #include "proto/http/request_body.h"
 #include "script/template.h"
+#include "sys/socket.h"
 
 namespace sluice::http {
 
@@ -43,6 +45,10 @@ class Wire {
     /// Number of this connection in this worker ($connection) and of the request on it.
     virtual std::uint64_t connection_number() const = 0;
     virtual std::uint32_t request_number() const = 0;
+    /// How long the connection has existed.
+    virtual Millis age() const { return {}; }
+    /// Nothing where TCP carries nothing.
+    virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
 
     /// Brings the gauges of connections up to date; a wire may count moves at the end of a turn
     /// only. For whoever shows them.
@@ -53,6 +59,7 @@ class Wire {
 };
 
 struct Timings {
+    bool is_complete = false;  ///< the reply went out whole
     Nanos started{};  ///< monotonic, first byte of the head (loop's cached clock)
     UnixSeconds started_wall{};
     Nanos now{};                  ///< monotonic; the wire brings it up to date before end()

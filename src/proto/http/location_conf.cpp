@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "proto/http/request.h"
 #include "proto/http/site_builder.h"
 #include "script/template_argument.h"
 
@@ -58,6 +59,27 @@ std::optional<Heading> read_heading(conf::Build& build, const conf::Directive& b
 
 bool is_pattern(Match match) {
     return match == Match::Regex || match == Match::RegexNoCase;
+}
+
+// The method's bit; GET allows HEAD too. None for a name that nginx does not know either.
+std::uint32_t method_bits(std::string_view name) {
+    static constexpr std::pair<std::string_view, Method> kMethods[] = {
+        {"GET", Method::Get},           {"HEAD", Method::Head},
+        {"POST", Method::Post},         {"PUT", Method::Put},
+        {"DELETE", Method::Delete},     {"MKCOL", Method::Mkcol},
+        {"COPY", Method::Copy},         {"MOVE", Method::Move},
+        {"OPTIONS", Method::Options},   {"PROPFIND", Method::Propfind},
+        {"PROPPATCH", Method::Proppatch}, {"LOCK", Method::Lock},
+        {"UNLOCK", Method::Unlock},     {"PATCH", Method::Patch},
+    };
+    for (const auto& [text, method] : kMethods) {
+        if (text == name) {
+            const std::uint32_t head =
+                method == Method::Get ? 1U << static_cast<unsigned>(Method::Head) : 0;
+            return head | 1U << static_cast<unsigned>(method);
+        }
+    }
+    return 0;
 }
 
 // nginx's rules for a location inside a location.
@@ -217,6 +239,25 @@ bool open_location(conf::Build& build, const conf::Directive& block, CoreConf& c
     own.draft = draft;
     return build.run_block(block, level) &&
            (!is_pattern(heading->match) || draft->location->pattern != nullptr);
+}
+
+bool open_limit_except(conf::Build& build, const conf::Directive& block, CoreConf& core) {
+    Location& outer = *static_cast<LocationDraft*>(core.draft)->location;
+    if (outer.limited != nullptr) {
+        return build.error(block, "\"limit_except\" directive is duplicate");
+    }
+    bool is_good = true;
+    for (const conf::Argument& argument : block.args) {
+        const std::uint32_t bits = method_bits(argument.text);
+        outer.allowed_methods |= bits;
+        if (bits == 0) {
+            is_good = build.error(argument, fmt::format("invalid method \"{}\"", argument.text),
+                                  "GET, HEAD, POST, PUT, DELETE, MKCOL, COPY, MOVE, OPTIONS, "
+                                  "PROPFIND, PROPPATCH, LOCK, UNLOCK or PATCH");
+        }
+    }
+    conf::Level* const level = open_nameless(build, block, conf::kLimitExcept, outer.limited);
+    return level != nullptr && build.run_block(block, *level) && is_good;
 }
 
 bool set_root(conf::Build& build, const conf::Directive& directive, CoreConf& core) {

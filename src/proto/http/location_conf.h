@@ -9,6 +9,7 @@
 namespace sluice::http {
 
 bool open_location(conf::Build& build, const conf::Directive& block, CoreConf& core);
+bool open_limit_except(conf::Build& build, const conf::Directive& block, CoreConf& core);
 bool set_root(conf::Build& build, const conf::Directive& directive, CoreConf& core);
 bool set_alias(conf::Build& build, const conf::Directive& directive, CoreConf& core);
 bool set_types(conf::Build& build, const conf::Directive& block, CoreConf& core);

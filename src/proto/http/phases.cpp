@@ -73,6 +73,11 @@ Verdict choose_location(Exchange& exchange) {
             return exchange.finish(500);
         }
     }
+    if (const Location& found = *exchange.location;
+        found.limited != nullptr &&
+        (found.allowed_methods >> static_cast<unsigned>(exchange.request.method) & 1U) == 0) {
+        exchange.location = found.limited;
+    }
     if (*exchange.location->core->internal && !exchange.request.is_internal) {
         return exchange.finish(404);
     }
@@ -113,6 +118,16 @@ void run_rules(Exchange& exchange, Phase phase) {
     }
 }
 
+// A Location made of what a client sent must not start a new line of the head.
+void refuse_location(Exchange& exchange) {
+    log::write(log::Level::Info, "redirect to \"{}\" refused: it holds a line break",
+               log::Escaped{exchange.reply.location});
+    exchange.discard_reply();
+    exchange.error_status = 0;
+    exchange.reply.closes = true;
+    use_builtin_page(exchange, 400);
+}
+
 // The reply's head is decided: what holds for every reply, then the Head rules.
 void complete_head(Exchange& exchange) {
     Reply& reply = exchange.reply;
@@ -121,6 +136,9 @@ void complete_head(Exchange& exchange) {
         reply.reason = {};
     }
     if (!reply.location.empty()) {
+        if (reply.location.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+            refuse_location(exchange);
+        }
         reply.location = absolute_location(exchange, reply.location);
     }
     run_rules(exchange, Phase::Head);

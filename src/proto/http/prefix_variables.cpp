@@ -87,6 +87,9 @@ Value member_field(const Reply& reply, Arena& arena, std::string_view name) {
         format_http_date(reply.last_modified, text);
         return optional(arena.copy({text.data(), text.size()}));
     }
+    if (name == "transfer_encoding" && reply.length < 0 && !reply.is_head_only) {
+        return {"chunked"};
+    }
     if (name == "connection") {
         return {reply.closes ? "close" : "keep-alive"};
     }

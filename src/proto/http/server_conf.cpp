@@ -15,6 +15,7 @@
 #include "base/ascii.h"
 #include "conf/generation.h"
 #include "conf/listen_address.h"
+#include "proto/http/connection_variables.h"
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
 
@@ -175,7 +176,9 @@ bool is_valid_name(std::string_view name) {
 }
 
 void add_default_address(conf::Build& build, const conf::Directive& block, ServerDraft& server) {
-    static_cast<void>(add_address(build, block, server, "0.0.0.0:80", ListenReading{}));
+    static_cast<void>(add_address(build, block, server,
+                                  build.facts().is_root() ? "0.0.0.0:80" : "0.0.0.0:8000",
+                                  ListenReading{}));
 }
 
 // Defaults that need the arena or the prefix: set at the http level, as if they were written there.
@@ -287,13 +290,14 @@ bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreC
 script::VariableTable variables_of(conf::Build& build) {
     const auto* const features = static_cast<const Features*>(build.features());
     const std::size_t count = features == nullptr ? 0 : features->modules.size();
-    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 1);
+    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 2);
     if (lists.empty()) {
         return {};
     }
     lists[0] = core_variables();
+    lists[1] = connection_variables();
     for (std::size_t i = 0; i < count; ++i) {
-        lists[i + 1] = features->modules[i]->variables;
+        lists[i + 2] = features->modules[i]->variables;
     }
     SiteBuilder* const site = site_of(build);
     return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);

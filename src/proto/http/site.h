@@ -43,6 +43,8 @@ struct Location {
     std::array<std::span<const BoundRule>, kPhaseCount> rules;
     const LocationTree* children = nullptr;  ///< nested locations
     const Server* server = nullptr;
+    const Location* limited = nullptr;  ///< limit_except: the settings for other methods
+    std::uint32_t allowed_methods = 0;  ///< of limit_except: a bit for each Method
     const Location* outer = nullptr;           ///< the one it is nested in
     const script::Pattern* pattern = nullptr;  ///< of Regex and RegexNoCase
     bool has_pattern = false;                  ///< here or in an outer one

@@ -106,6 +106,7 @@ Location* SiteBuilder::add_nameless(conf::Build& build, conf::Level& level, Loca
         return nullptr;
     }
     made->level = &level;
+    made->limited = nullptr;
     LocationDraft& draft = locations_.emplace_back();
     draft.location = made;
     outer.nameless.push_back(&draft);

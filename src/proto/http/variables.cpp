@@ -16,6 +16,7 @@
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
 #include "sys/clock.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace sluice::http {
@@ -217,6 +218,27 @@ Value get_document_root(const void* subject, Arena&, std::string_view) {
                                            : optional(document_root(writable(subject)));
 }
 
+Value get_realpath_root(const void* subject, Arena& arena, std::string_view) {
+    if (of(subject).location == nullptr) {
+        return Value::none();
+    }
+    const std::string_view root = arena.copy(document_root(writable(subject)));
+    if (root.data() == nullptr) {
+        return Value::none();
+    }
+    const auto path = sys::real_path(root.data());
+    return path ? optional(arena.copy(*path)) : Value::none();
+}
+
+Value get_completion(const void* subject, Arena&, std::string_view) {
+    return {of(subject).timings.is_complete ? "OK" : ""};
+}
+
+// Replies have no trailers yet.
+Value get_sent_trailer(const void*, Arena&, std::string_view) {
+    return Value::none();
+}
+
 Value get_request_filename(const void* subject, Arena&, std::string_view) {
     return of(subject).location == nullptr ? Value::none() : optional(file_path(writable(subject)));
 }
@@ -292,12 +314,16 @@ constexpr VariableRow kRows[] = {
     {"request_filename", get_request_filename, "The file that this request means."},
     {"sluice_version", get_version, "The version of this program."},
     {"limit_rate", get_limit_rate, "Bytes per second of this reply, 0: no limit; `set $limit_rate` changes it.", false, true},
+    {"nginx_version", get_version, "The same as $sluice_version, for configurations made for nginx."},
+    {"request_completion", get_completion, "\"OK\" when the reply has gone out whole, else empty."},
+    {"realpath_root", get_realpath_root, "$document_root with symbolic links resolved."},
     {"request_id", get_request_id, "16 random bytes in hexadecimal, one value per request."},
     {"content_length", get_content_length, "The Content-Length of the request."},
     {"content_type", get_content_type, "The Content-Type of the request."},
     {"arg_", get_argument, "An argument of the request by name.", true},
     {"http_", get_request_field, "A field of the request: lower case, underscores for dashes.", true},
     {"sent_http_", get_reply_field, "A field of the reply: lower case, underscores for dashes.", true},
+    {"sent_trailer_", get_sent_trailer, "A trailer field of the reply.", true},
     {"cookie_", get_cookie, "A cookie of the request by name.", true},
 };
 // clang-format on

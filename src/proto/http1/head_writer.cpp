@@ -143,8 +143,10 @@ void HeadWriter::fill(Start& start, const http::Reply& reply, std::string_view t
     pen.number(reply.status);
     pen.text(" ");
     pen.value(reason.substr(0, kMaxReason));
-    pen.text("\r\nServer: ");
-    pen.value(token.substr(0, 128));
+    if (!token.empty()) {
+        pen.text("\r\nServer: ");
+        pen.value(token.substr(0, 128));
+    }
     pen.text("\r\nDate: ");
     pen.date(start.second);
     pen.text("\r\n");

@@ -75,6 +75,9 @@ class Session final : public net::Connection, public SessionLink {
 
     [[nodiscard]] net::ConnectionRow counted_as() const { return counted_as_; }
 
+    /// Since the connection was accepted.
+    [[nodiscard]] Millis age() { return loop().now() - started_; }
+
   private:
     static void on_event_of(net::Connection& connection);
     static void on_deadline_of(net::Connection& connection);

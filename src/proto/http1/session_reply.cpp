@@ -311,6 +311,7 @@ void Session::close_books() {
 Step Session::finish_exchange() {
     Talk& talk = *talk_;
     close_books();
+    talk.exchange.timings.is_complete = true;
     talk.exchange.end();
     talk.arena.reset();
     talk.scan = HeadScan();

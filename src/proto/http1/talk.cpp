@@ -68,6 +68,15 @@ void Talk::publish_state() {
     session->publish_state();
 }
 
+Millis Talk::age() const {
+    return session->age();
+}
+
+std::optional<sys::TcpFacts> Talk::tcp() const {
+    const auto facts = sys::tcp_facts(session->fd);
+    return facts ? std::optional(*facts) : std::nullopt;
+}
+
 void Talk::attach(Session& the_session) {
     session = &the_session;
     reads = 0;

@@ -40,6 +40,8 @@ class Talk final : public http::Wire {
     std::uint64_t connection_number() const override;
     std::uint32_t request_number() const override;
     void publish_state() override;
+    Millis age() const override;
+    std::optional<sys::TcpFacts> tcp() const override;
 
     /// As taken from the pool, for `session`.
     void attach(Session& session);

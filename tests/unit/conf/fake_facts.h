@@ -58,6 +58,10 @@ class FakeFacts : public Facts {
 
     int cpus() override { return 3; }
 
+    bool is_root() override { return is_root_; }
+
+    bool is_root_ = true;
+
     std::string host_name() override { return "box"; }
 
     std::string prefix() override { return "/p/"; }

@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/http/http_date.h"
+#include "sys/clock.h"
+
 namespace sluice::modules {
 namespace {
 
@@ -30,6 +33,26 @@ TEST(Expires, GivesTheFieldsOfEachForm) {
     EXPECT_EQ(fields("+10s"), "Sun, 06 Nov 1994 08:49:47 GMT|max-age=10");
     EXPECT_EQ(fields("0"), "Sun, 06 Nov 1994 08:49:37 GMT|max-age=0");
     EXPECT_EQ(fields("-1"), "Sun, 06 Nov 1994 08:49:36 GMT|no-cache");
+}
+
+TEST(Expires, WaitsForATimeOfDay) {
+    constexpr UnixSeconds kDay{86'400};
+    const UnixSeconds offset{sys::utc_offset_seconds(kNow)};
+    for (const int hour : {0, 8, 9, 23}) {
+        const auto expires = parse_expires("@" + std::to_string(hour) + "h", false);
+        ASSERT_TRUE(expires.has_value());
+        std::array<char, kExpiresRoom> room;
+
+        const auto until = http::parse_http_date(format_expires(*expires, kNow, kNow, room).expires);
+
+        ASSERT_TRUE(until.has_value());
+        EXPECT_EQ((*until + offset) % kDay, std::chrono::hours(hour));
+        EXPECT_GT(*until, kNow);
+        EXPECT_LE(*until, kNow + kDay);
+    }
+    EXPECT_EQ(fields("@24h"), "refused");
+    EXPECT_EQ(fields("@1h", true), "refused");
+    EXPECT_EQ(fields("@"), "refused");
 }
 
 TEST(Expires, CountsFromTheFileWhenAsked) {
