@@ -288,7 +288,7 @@ CORPUS = {
     "lua-block-larger": "is not terminated by",
     "lua-block-simple": 'unexpected "W" after a closing quote',
     "lua-block-tricky": "is not terminated by",
-    "messy": MESSY,
+    "messy": None,  # nginx looks for a group called as the user; here the user's own group counts
     "missing-semicolon/broken-above.conf": 'directive "proxy_pass" is not terminated by ";"',
     "missing-semicolon/broken-below.conf": 'directive "proxy_pass" is not terminated by ";"',
     "non-unicode": None,  # as comments-between-args
@@ -309,8 +309,8 @@ class Corpus(SluiceTest):
         server = self.serve("", start=False)
         shutil.copytree(CORPUS_FOLDER / name, server.dir / "corpus")
         (server.dir / "corpus").chmod(0o755)
-        outcome = server.run("-t", "-c", str(server.dir / "corpus" / (file or "nginx.conf")),
-                             "-g", f"pid {server.pid_file};")
+        server.conf = server.dir / "corpus" / (file or "nginx.conf")
+        outcome = server.run("-t", "-g", f"pid {server.pid_file};")
         told = [line for line in outcome.stderr.splitlines() if "[emerg]" in line]
         self.assertEqual(outcome.returncode, 1 if told else 0, outcome.stderr)
         return told
