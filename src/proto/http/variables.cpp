@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "conf/parse_as.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http/http_date.h"
@@ -247,6 +248,13 @@ Value get_version(const void*, Arena&, std::string_view) {
     return {kVersion};
 }
 
+// As nginx: a text that is no size changes nothing.
+void set_limit_rate(void* subject, std::string_view text) {
+    if (const auto rate = conf::parse_size(text); rate && rate->count <= INT64_MAX) {
+        static_cast<Exchange*>(subject)->limit_rate = static_cast<std::int64_t>(rate->count);
+    }
+}
+
 Value get_limit_rate(const void* subject, Arena& arena, std::string_view) {
     // Rendering a text is all that may change of the exchange.
     auto& exchange = const_cast<Exchange&>(*static_cast<const Exchange*>(subject));
@@ -313,7 +321,7 @@ constexpr VariableRow kRows[] = {
     {"document_root", get_document_root, "The directory that counts for this request."},
     {"request_filename", get_request_filename, "The file that this request means."},
     {"sluice_version", get_version, "The version of this program."},
-    {"limit_rate", get_limit_rate, "Bytes per second of this reply, 0: no limit; `set $limit_rate` changes it.", false, true},
+    {"limit_rate", get_limit_rate, "Bytes per second of this reply, 0: no limit; `set $limit_rate` changes it.", false, true, set_limit_rate},
     {"nginx_version", get_version, "The same as $sluice_version, for configurations made for nginx."},
     {"request_completion", get_completion, "\"OK\" when the reply has gone out whole, else empty."},
     {"realpath_root", get_realpath_root, "$document_root with symbolic links resolved."},
