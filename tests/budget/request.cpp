@@ -94,6 +94,8 @@ class FixedFacts : public conf::Facts {
     std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
     Result<std::vector<std::string>> resolve(std::string_view) override { return fail("no", ENOENT); }
     int cpus() override { return 1; }
+
+    bool is_root() override { return true; }
     std::string host_name() override { return "box"; }
     std::string prefix() override { return "/"; }
     std::string default_error_log() override { return "/dev/null"; }

@@ -34,6 +34,8 @@ class OneFile : public conf::Facts {
         return std::vector<std::string>{"127.0.0.1"};
     }
     int cpus() override { return 2; }
+
+    bool is_root() override { return true; }
     std::string host_name() override { return "box"; }
     std::string prefix() override { return "/p/"; }
     std::string default_error_log() override { return "/p/error.log"; }

@@ -33,6 +33,8 @@ class TestFacts : public conf::Facts {
 
     int cpus() override { return 1; }
 
+    bool is_root() override { return true; }
+
     std::string host_name() override { return "host"; }
 
     std::string prefix() override { return "/p/"; }

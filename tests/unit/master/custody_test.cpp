@@ -58,6 +58,8 @@ class TextFacts final : public conf::Facts {
 
     int cpus() override { return 1; }
 
+    bool is_root() override { return true; }
+
     std::string host_name() override { return "h"; }
 
     std::string prefix() override { return "/"; }

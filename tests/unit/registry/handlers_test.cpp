@@ -39,6 +39,8 @@ class TextFacts final : public conf::Facts {
         return fail("getaddrinfo()", ENOENT);
     }
     int cpus() override { return 1; }
+
+    bool is_root() override { return true; }
     std::string host_name() override { return "box"; }
     std::string prefix() override { return "/prefix/"; }
     std::string default_error_log() override { return "stderr"; }
