@@ -13,10 +13,13 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "base/digits.h"
 
 namespace sluice::net {
 
 namespace {
+
+static_assert(kMaxHostText >= INET6_ADDRSTRLEN);
 
 constexpr std::size_t kPathOffset = offsetof(sockaddr_un, sun_path);
 constexpr std::string_view kUnixPrefix = "unix:";
@@ -127,17 +130,29 @@ std::string Address::text() const {
 }
 
 std::string Address::host() const {
-    std::array<char, INET6_ADDRSTRLEN> buffer{};
-    const auto size = static_cast<socklen_t>(buffer.size());
+    std::array<char, kMaxHostText> room{};
+    return std::string(print_host(room));
+}
+
+std::string_view Address::print_host(std::span<char, kMaxHostText> room) const {
     if (family() == AF_INET) {
+        // By hand: inet_ntop goes through snprintf and took a third of an access line's time.
         const auto v4 = read_as<sockaddr_in>(storage_);
-        return ::inet_ntop(AF_INET, &v4.sin_addr, buffer.data(), size);
+        std::array<unsigned char, 4> bytes{};
+        std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
+        char* at = room.data();
+        for (const unsigned char byte : bytes) {
+            at = put_digits(at, byte, byte < 10 ? 1 : byte < 100 ? 2 : 3);
+            *at++ = '.';
+        }
+        return {room.data(), static_cast<std::size_t>(at - 1 - room.data())};
     }
     if (family() == AF_INET6) {
         const auto v6 = read_as<sockaddr_in6>(storage_);
-        return ::inet_ntop(AF_INET6, &v6.sin6_addr, buffer.data(), size);
+        return ::inet_ntop(AF_INET6, &v6.sin6_addr, room.data(),
+                           static_cast<socklen_t>(room.size()));
     }
-    return is_unix() ? std::string(kUnixPrefix) : std::string();
+    return is_unix() ? kUnixPrefix : std::string_view{};
 }
 
 std::uint16_t Address::port() const {

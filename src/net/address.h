@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@ struct IpBytes {
     std::array<unsigned char, 16> bytes{};
     std::size_t size = 0;
 };
+
+/// Room for any host as text.
+inline constexpr std::size_t kMaxHostText = 46;
 
 /// A socket address; by default none at all (family AF_UNSPEC).
 class Address {
@@ -33,6 +37,8 @@ class Address {
     [[nodiscard]] std::string text() const;
     /// The host alone, as $remote_addr has it: "127.0.0.1", "::1", "unix:".
     [[nodiscard]] std::string host() const;
+    /// The same, written into `room` without an allocation. Views `room`.
+    [[nodiscard]] std::string_view print_host(std::span<char, kMaxHostText> room) const;
 
     [[nodiscard]] sa_family_t family() const { return storage_.ss_family; }
 

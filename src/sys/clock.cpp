@@ -3,6 +3,8 @@
 // Runs in: any.
 #include "sys/clock.h"
 
+#include <atomic>
+#include <cstdint>
 #include <ctime>
 
 namespace sluice::sys {
@@ -39,10 +41,21 @@ void nap() {
 }
 
 int utc_offset_seconds(UnixSeconds when) {
+    // Time zones change their offset at quarters of an hour only, so the answer is kept for one
+    // (listed in base/README.md). Both halves are one word: threads may ask at the same time.
+    static std::atomic<std::uint64_t> kept{UINT64_MAX};
+    constexpr std::int64_t kQuarter = 900;
+    const auto quarter = static_cast<std::uint32_t>(when.count() / kQuarter);
+    const std::uint64_t known = kept.load(std::memory_order_relaxed);
+    if (when.count() >= 0 && known >> 32 == quarter) {
+        return static_cast<int>(static_cast<std::uint32_t>(known));
+    }
     const std::time_t seconds = when.count();
     std::tm local{};
     ::localtime_r(&seconds, &local);
-    return static_cast<int>(local.tm_gmtoff);
+    const auto offset = static_cast<std::uint32_t>(local.tm_gmtoff);
+    kept.store(std::uint64_t{quarter} << 32 | offset, std::memory_order_relaxed);
+    return static_cast<int>(offset);
 }
 
 }  // namespace sluice::sys

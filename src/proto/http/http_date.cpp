@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/ascii.h"
+#include "base/digits.h"
 
 namespace sluice::http {
 
@@ -33,13 +34,6 @@ constexpr std::int64_t days_from_civil(std::int64_t year, int month, int day) {
 constexpr std::int64_t days_in_month(std::int64_t year, int month) {
     const std::int64_t next_year = month == 12 ? year + 1 : year;
     return days_from_civil(next_year, month % 12 + 1, 1) - days_from_civil(year, month, 1);
-}
-
-void put_digits(char* at, std::int64_t value, int count) {
-    for (int i = count - 1; i >= 0; --i) {
-        at[i] = static_cast<char>('0' + value % 10);
-        value /= 10;
-    }
 }
 
 // Reads a date left to right; the first mistake makes every later step fail.

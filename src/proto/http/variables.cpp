@@ -4,19 +4,18 @@
 // Runs in: worker.
 #include "proto/http/variables.h"
 
-#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
+#include "base/digits.h"
 #include "base/version.h"
 #include "conf/parse_as.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
-#include "proto/http/http_date.h"
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
-#include "sys/clock.h"
+#include "proto/http/time_variables.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -36,18 +35,14 @@ Value optional(std::string_view text) {
     return text.data() == nullptr ? Value::none() : Value{text};
 }
 
-template <class... Args>
-Value formatted(Arena& arena, fmt::format_string<Args...> format, const Args&... args) {
-    std::array<char, 128> text;
-    const auto result = fmt::vformat_to_n(text.data(), text.size(), fmt::string_view(format),
-                                          fmt::make_format_args(args...));
-    const std::size_t size = std::min(result.size, text.size());
-    return optional(arena.copy({text.data(), size}));
-}
-
 Value number(Arena& arena, std::int64_t value) {
     const fmt::format_int text(value);
     return optional(arena.copy({text.data(), text.size()}));
+}
+
+Value host_of(const net::Address& address, Arena& arena) {
+    std::array<char, net::kMaxHostText> text{};
+    return optional(arena.copy(address.print_host(text)));
 }
 
 Value get_request_line(const void* subject, Arena&, std::string_view) {
@@ -98,7 +93,7 @@ Value get_server_name(const void* subject, Arena&, std::string_view) {
 }
 
 Value get_server_addr(const void* subject, Arena& arena, std::string_view) {
-    return optional(arena.copy(of(subject).wire.local().host()));
+    return host_of(of(subject).wire.local(), arena);
 }
 
 Value get_server_port(const void* subject, Arena& arena, std::string_view) {
@@ -125,7 +120,7 @@ Value get_scheme(const void*, Arena&, std::string_view) {
 }
 
 Value get_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    return optional(arena.copy(of(subject).wire.peer().host()));
+    return host_of(of(subject).wire.peer(), arena);
 }
 
 Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
@@ -134,8 +129,9 @@ Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
 }
 
 Value get_status(const void* subject, Arena& arena, std::string_view) {
-    const int status = of(subject).reply.status;
-    return formatted(arena, "{:03}", status);
+    std::array<char, 3> text{};
+    put_digits(text.data(), of(subject).reply.status, 3);
+    return optional(arena.copy({text.data(), text.size()}));
 }
 
 Value get_bytes_sent(const void* subject, Arena& arena, std::string_view) {
@@ -148,49 +144,6 @@ Value get_body_bytes_sent(const void* subject, Arena& arena, std::string_view) {
 
 Value get_request_length(const void* subject, Arena& arena, std::string_view) {
     return number(arena, of(subject).timings.request_length);
-}
-
-Value get_request_time(const void* subject, Arena& arena, std::string_view) {
-    const Timings& timings = of(subject).timings;
-    const auto spent = std::chrono::duration_cast<Millis>(timings.now - timings.started);
-    const std::int64_t millis = std::max<std::int64_t>(spent.count(), 0);
-    return formatted(arena, "{}.{:03}", millis / 1000, millis % 1000);
-}
-
-Value get_msec(const void* subject, Arena& arena, std::string_view) {
-    const std::int64_t millis = of(subject).timings.wall.count();
-    return formatted(arena, "{}.{:03}", millis / 1000, millis % 1000);
-}
-
-struct LocalTime {
-    CivilTime civil;
-    char sign = '+';
-    int offset_hours = 0;
-    int offset_minutes = 0;
-};
-
-LocalTime local_time(const Exchange& exchange) {
-    const auto seconds = std::chrono::floor<UnixSeconds>(exchange.timings.wall);
-    const int offset = sys::utc_offset_seconds(seconds);
-    const int size = offset < 0 ? -offset : offset;
-    return {to_civil(seconds + UnixSeconds(offset)), offset < 0 ? '-' : '+', size / 3600,
-            size / 60 % 60};
-}
-
-Value get_time_local(const void* subject, Arena& arena, std::string_view) {
-    const LocalTime time = local_time(of(subject));
-    const CivilTime& civil = time.civil;
-    return formatted(arena, "{:02}/{}/{:04}:{:02}:{:02}:{:02} {}{:02}{:02}", civil.day,
-                     month_name(civil.month), civil.year, civil.hour, civil.minute, civil.second,
-                     time.sign, time.offset_hours, time.offset_minutes);
-}
-
-Value get_time_iso8601(const void* subject, Arena& arena, std::string_view) {
-    const LocalTime time = local_time(of(subject));
-    const CivilTime& civil = time.civil;
-    return formatted(arena, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", civil.year,
-                     civil.month, civil.day, civil.hour, civil.minute, civil.second, time.sign,
-                     time.offset_hours, time.offset_minutes);
 }
 
 Value get_connection(const void* subject, Arena& arena, std::string_view) {

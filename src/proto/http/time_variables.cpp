@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Variables that tell the time. Nearly every log line has one, so they are written digit by digit.
+// Runs in: worker.
+#include "proto/http/time_variables.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/digits.h"
+#include "proto/http/exchange.h"
+#include "proto/http/http_date.h"
+#include "sys/clock.h"
+
+namespace sluice::http {
+
+namespace {
+
+using script::Value;
+
+const Exchange& of(const void* subject) {
+    return *static_cast<const Exchange*>(subject);
+}
+
+Value kept(Arena& arena, const char* begin, const char* end) {
+    const std::string_view text = arena.copy({begin, static_cast<std::size_t>(end - begin)});
+    return text.data() == nullptr ? Value::none() : Value{text};
+}
+
+// "12.345"
+Value seconds_with_millis(Arena& arena, std::int64_t millis) {
+    std::array<char, 24> text{};
+    char* at = text.data();
+    const std::int64_t seconds = millis / 1000;
+    int digits = 1;
+    for (std::int64_t rest = seconds; rest >= 10; rest /= 10) {
+        ++digits;
+    }
+    at = put_digits(at, seconds, digits);
+    *at++ = '.';
+    at = put_digits(at, millis % 1000, 3);
+    return kept(arena, text.data(), at);
+}
+
+struct LocalTime {
+    CivilTime civil;
+    int offset = 0;  ///< seconds east of UTC
+};
+
+LocalTime local_time(const Exchange& exchange) {
+    const auto seconds = std::chrono::floor<UnixSeconds>(exchange.timings.wall);
+    const int offset = sys::utc_offset_seconds(seconds);
+    return {.civil = to_civil(seconds + UnixSeconds(offset)), .offset = offset};
+}
+
+char* put_clock(char* at, const CivilTime& time) {
+    at = put_digits(at, time.hour, 2);
+    *at++ = ':';
+    at = put_digits(at, time.minute, 2);
+    *at++ = ':';
+    return put_digits(at, time.second, 2);
+}
+
+// "+0100" or "+01:00"
+char* put_offset(char* at, int offset, bool has_colon) {
+    const int size = offset < 0 ? -offset : offset;
+    *at++ = offset < 0 ? '-' : '+';
+    at = put_digits(at, size / 3600, 2);
+    if (has_colon) {
+        *at++ = ':';
+    }
+    return put_digits(at, size / 60 % 60, 2);
+}
+
+}  // namespace
+
+Value get_request_time(const void* subject, Arena& arena, std::string_view) {
+    const Timings& timings = of(subject).timings;
+    const auto spent = std::chrono::duration_cast<Millis>(timings.now - timings.started);
+    return seconds_with_millis(arena, std::max<std::int64_t>(spent.count(), 0));
+}
+
+Value get_msec(const void* subject, Arena& arena, std::string_view) {
+    return seconds_with_millis(arena, std::max<std::int64_t>(of(subject).timings.wall.count(), 0));
+}
+
+Value get_time_local(const void* subject, Arena& arena, std::string_view) {
+    const auto [civil, offset] = local_time(of(subject));
+    std::array<char, 32> text{};
+    char* at = put_digits(text.data(), civil.day, 2);
+    *at++ = '/';
+    std::memcpy(at, month_name(civil.month).data(), 3);
+    at += 3;
+    *at++ = '/';
+    at = put_digits(at, civil.year, 4);
+    *at++ = ':';
+    at = put_clock(at, civil);
+    *at++ = ' ';
+    at = put_offset(at, offset, false);
+    return kept(arena, text.data(), at);
+}
+
+Value get_time_iso8601(const void* subject, Arena& arena, std::string_view) {
+    const auto [civil, offset] = local_time(of(subject));
+    std::array<char, 32> text{};
+    char* at = put_digits(text.data(), civil.year, 4);
+    *at++ = '-';
+    at = put_digits(at, civil.month, 2);
+    *at++ = '-';
+    at = put_digits(at, civil.day, 2);
+    *at++ = 'T';
+    at = put_clock(at, civil);
+    at = put_offset(at, offset, true);
+    return kept(arena, text.data(), at);
+}
+
+}  // namespace sluice::http
