@@ -110,7 +110,7 @@ bool check_shape(Build& build, const Directive& directive, const Arity& arity) {
         return build.error(directive, "directive \"" + name + "\" has no opening \"{\"",
                            "a block: " + name + " … { … }");
     }
-    if (!arity.has_block && directive.has_block) {
+    if (!arity.has_block && !arity.may_have_block && directive.has_block) {
         return build.error(directive, "directive \"" + name + "\" is not terminated by \";\"",
                            "\";\" instead of \"{\": it has no block");
     }

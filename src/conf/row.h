@@ -44,6 +44,7 @@ struct Arity {
     std::uint16_t most = 0;
     bool is_flag = false;
     bool has_block = false;
+    bool may_have_block = false;
 };
 
 inline constexpr std::uint16_t kNoLimit = std::numeric_limits<std::uint16_t>::max();
@@ -111,6 +112,13 @@ struct Row {
     [[nodiscard]] consteval Row applies(Applies how) const {
         Row row = *this;
         row.how_applied = how;
+        return row;
+    }
+
+    /// May have a block, which the parser finds in Directive::children.
+    [[nodiscard]] consteval Row may_have_block() const {
+        Row row = *this;
+        row.arity.may_have_block = true;
         return row;
     }
 

@@ -58,10 +58,22 @@ const LogFormat* find_format(const AccessLogConf& conf, std::string_view name) {
 // ---- log_format ----
 
 bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogConf& conf) {
-    LogFormat format{.name = directive.args[0].text, .escape = LogEscape::Default, .text = {}};
+    LogFormat format{.name = directive.args[0].text,
+                     .escape = LogEscape::Default,
+                     .text = {},
+                     .fields = {}};
     if (format.name == "combined" || find_format(conf, format.name) != nullptr) {
         return build.error(directive.args[0], "duplicate \"log_format\" name \"" +
                                                   std::string(format.name) + "\"");
+    }
+    if (directive.has_block) {
+        if (directive.args.size() != 2 || directive.args[1].text != "json") {
+            return build.error(directive, "\"log_format\" has a block", "log_format NAME json { … }");
+        }
+        format.escape = LogEscape::Json;
+        format.fields = compile_json(build, directive, http::variables_of(build));
+        conf.formats.push_back(format);
+        return format.is_json();
     }
     std::size_t first = 1;
     if (directive.args[1].text.starts_with("escape=")) {
@@ -200,7 +212,10 @@ void add_default_log(conf::Build& build, conf::Level& http) {
 // clang-format off
 constexpr conf::Row kRows[] = {
     conf::row_fn<AccessLogConf, &add_format>("log_format", conf::kHttp, conf::take_at_least(2),
-        "A named form of access log lines, with escape=default, json or none.").repeats(),
+        "A named form of access log lines: a text, with escape=default, json or none; or `json` and a "
+        "block of keys, `key $variable [string|number|boolean] [optional];`, which may be nested: an "
+        "object a line, numbers bare, what is empty null, or left out where optional.")
+        .repeats().may_have_block(),
     conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp | conf::kLocationIf | conf::kLimitExcept, conf::take_at_least(1),
         "Where requests are logged: a file with a format and conditions, or off. "
         "Without any: nowhere; with `compat nginx;` logs/access.log.").repeats(),

@@ -4,82 +4,29 @@
 #include "modules/http/log_line.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "log/escape.h"
+#include "log/json_text.h"
+#include "modules/http/line_writer.h"
 
 namespace sluice::modules {
 
 namespace {
 
-/// Fills a span and remembers when it was too small.
-class Writer {
-  public:
-    explicit Writer(std::span<char> room) : room_(room) {}
-
-    void put(std::string_view text) {
-        const std::size_t size = std::min(text.size(), room_.size() - size_);
-        if (size > 0) {
-            std::memcpy(room_.data() + size_, text.data(), size);
+/// As nginx's escape=json: bytes from 0x80 up pass.
+void put_json(LineWriter& out, std::string_view text) {
+    for (;;) {
+        const std::size_t plain = log::json_plain_prefix(text, false);
+        out.put(text.substr(0, plain));
+        if (plain == text.size()) {
+            return;
         }
-        size_ += size;
-        is_cut_ = is_cut_ || size < text.size();
-    }
-
-    [[nodiscard]] std::string_view text() const { return {room_.data(), size_}; }
-    [[nodiscard]] bool is_cut() const { return is_cut_; }
-
-  private:
-    std::span<char> room_;
-    std::size_t size_ = 0;
-    bool is_cut_ = false;
-};
-
-/// JSON's two-byte escape of `c`, or 0.
-char short_escape(char c) {
-    switch (c) {
-        case '"':
-        case '\\':
-            return c;
-        case '\b':
-            return 'b';
-        case '\f':
-            return 'f';
-        case '\n':
-            return 'n';
-        case '\r':
-            return 'r';
-        case '\t':
-            return 't';
-        default:
-            return 0;
+        out.put(log::JsonEscape(text[plain]).text());
+        text.remove_prefix(plain + 1);
     }
 }
 
-void put_json(Writer& out, std::string_view text) {
-    constexpr char kHex[] = "0123456789ABCDEF";
-    std::size_t plain = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<unsigned char>(text[i]);
-        const char letter = short_escape(text[i]);
-        if (letter == 0 && c >= 0x20) {
-            continue;
-        }
-        out.put(text.substr(plain, i - plain));
-        plain = i + 1;
-        if (letter != 0) {
-            const std::array<char, 2> escape{'\\', letter};
-            out.put({escape.data(), escape.size()});
-        } else {
-            const std::array<char, 6> escape{'\\', 'u', '0', '0', kHex[c >> 4U], kHex[c & 15U]};
-            out.put({escape.data(), escape.size()});
-        }
-    }
-    out.put(text.substr(plain));
-}
-
-void put_bare(Writer& out, std::string_view text) {
+void put_bare(LineWriter& out, std::string_view text) {
     // One request is one line, whatever the operator chose.
     for (std::size_t end = text.find_first_of("\r\n"); end != std::string_view::npos;
          end = text.find_first_of("\r\n")) {
@@ -90,7 +37,7 @@ void put_bare(Writer& out, std::string_view text) {
     out.put(text);
 }
 
-void put_value(Writer& out, const script::Value& value, LogEscape escape) {
+void put_value(LineWriter& out, const script::Value& value, LogEscape escape) {
     switch (escape) {
         case LogEscape::Default:
             if (!value.is_found) {
@@ -116,7 +63,11 @@ RenderedLine render_line(const LogFormat& format,
                          Arena& arena,
                          const script::Captures& captures,
                          std::span<char> room) {
-    Writer out(room);
+    LineWriter out(room);
+    if (format.is_json()) {
+        put_json_object(out, format.fields, {.subject = subject, .arena = arena, .captures = captures});
+        return {.size = out.size(), .is_cut = out.is_cut()};
+    }
     out.put(format.text.constant());
     for (const script::Part& part : format.text.parts()) {
         if (part.row == nullptr && part.capture == 0) {
@@ -129,7 +80,7 @@ RenderedLine render_line(const LogFormat& format,
             return {.size = log::cut_at_escape(text, text.size() - 1).size(), .is_cut = true};
         }
     }
-    return {.size = out.text().size(), .is_cut = false};
+    return {.size = out.size(), .is_cut = false};
 }
 
 }  // namespace sluice::modules

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "modules/http/json_line.h"
 #include "script/template.h"
 
 namespace sluice::modules {
@@ -23,6 +24,9 @@ struct LogFormat {
     std::string_view name;
     LogEscape escape = LogEscape::Default;
     script::Template text;
+    std::span<const JsonField> fields;  ///< of a typed JSON format, which has no text
+
+    [[nodiscard]] bool is_json() const { return !fields.empty(); }
 };
 
 struct RenderedLine {

@@ -31,7 +31,8 @@ class LogLineTest : public testing::Test {
         const script::VariableTable table(kLists);
         const LogFormat log{.name = "f",
                             .escape = escape,
-                            .text = *script::Template::compile(format, table, arena_)};
+                            .text = *script::Template::compile(format, table, arena_),
+                            .fields = {}};
         std::string out(room, '?');
         const RenderedLine rendered = render_line(log, &value, arena_, {}, out);
         is_cut_ = rendered.is_cut;
