@@ -39,6 +39,8 @@ struct Options {
     bool shows_version = false;
     bool shows_build = false;
     bool shows_reference = false;
+    bool shows_logs = false;
+    sluice::master::LogWishes logs;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -63,6 +65,27 @@ void add_options(CLI::App& app, Options& options) {
                  "print docs/directives.md, which is made of the directives' rows, and exit");
     app.add_option("--probe", options.probe, "get a URL; exit 0 where the answer is 2xx or 3xx")
         ->type_name("URL");
+}
+
+void add_logs_command(CLI::App& app, Options& options) {
+    CLI::App& logs = *app.add_subcommand(
+        "logs", "search the recent log records of the running server, out of its memory");
+    logs.fallthrough();  // -p and -c may stand behind the word
+    logs.callback([&options] { options.shows_logs = true; });
+    sluice::master::LogWishes& wishes = options.logs;
+    logs.add_flag("-f,--follow", wishes.follows, "go on with new records as they come");
+    logs.add_option("--status", wishes.status, "requests with a status: 404, 5xx, 404,5xx")
+        ->type_name("STATUS");
+    logs.add_option("--uri", wishes.uri, "requests whose target matches a regular expression")
+        ->type_name("REGEX");
+    logs.add_option("--since", wishes.since, "records not older than a time: 30s, 5m, 1h")
+        ->type_name("TIME");
+    logs.add_option("--level", wishes.level, "error lines of this level and graver")
+        ->type_name("LEVEL");
+    logs.add_option("-n,--lines", wishes.last, "the last so many; with --follow 10, else all")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    logs.add_flag("--json", wishes.is_json, "an object for each record");
 }
 
 void print(int fd, const std::string& text) {
@@ -126,6 +149,9 @@ int act(const Options& options, int argc, char** argv) {
         .modules = sluice::registry::modules(),
         .counters = sluice::registry::counter_groups(),
         .features = sluice::registry::features()};
+    if (options.shows_logs) {
+        return sluice::master::show_logs(start, options.logs);
+    }
     if (!options.order.empty()) {
         return sluice::master::send_order(start, options.order);
     }
@@ -150,6 +176,7 @@ int main(int argc, char** argv) {
     Options options;
     try {
         add_options(app, options);
+        add_logs_command(app, options);
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);

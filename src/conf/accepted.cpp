@@ -113,7 +113,7 @@ constexpr std::string_view kRefused[] = {
     "memcached_socket_keepalive", "min_delete_depth", "mirror", "mirror_request_body",
     "modern_browser", "modern_browser_value", "mp4", "mp4_buffer_size", "mp4_max_buffer_size",
     "mp4_start_key_frame",
-    "open_log_file_cache", "override_charset", "pass", "perl", "perl_modules", "perl_require",
+    "override_charset", "pass", "perl", "perl_modules", "perl_require",
     "perl_set", "pop3_auth", "pop3_capabilities", "post_action", "postpone_gzipping",
     "preread_buffer_size", "preread_timeout", "proxy_bind", "proxy_buffer_size",
     "proxy_buffering", "proxy_buffers", "proxy_busy_buffers_size", "proxy_cache",

@@ -43,6 +43,9 @@ class Generation {
     /// The n-th level of that context in order of appearance, or null.
     [[nodiscard]] Level* find_level(Context context, std::size_t index) const;
 
+    /// All levels, parents before children.
+    [[nodiscard]] std::span<const std::unique_ptr<Level>> levels() const { return levels_; }
+
     [[nodiscard]] bool is_compat() const { return is_compat_; }
 
     [[nodiscard]] std::span<const ListenSpec* const> listens() const { return listens_; }

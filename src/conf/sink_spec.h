@@ -21,6 +21,7 @@ enum class SinkKind : std::uint8_t {
     Pipeline,  ///< `commands`, which the master runs
     Fifo,      ///< `path`: a named pipe, made where it is missing
     Queue,     ///< `path`: the name of a POSIX message queue, made where it is missing
+    Paths,     ///< `file_cache`: files that the lines name, which the logger opens
     Alert,     ///< `commands`, run by the master once per event (log_alert)
 };
 
@@ -48,6 +49,15 @@ struct SinkBuffering {
     friend bool operator==(const SinkBuffering&, const SinkBuffering&) = default;
 };
 
+/// open_log_file_cache: which files of a sink of Paths stay open.
+struct LogFileCache {
+    std::uint64_t max = 0;  ///< 0: none
+    Millis inactive{10'000};
+    std::uint64_t min_uses = 1;
+    Millis valid{60'000};
+    friend bool operator==(const LogFileCache&, const LogFileCache&) = default;
+};
+
 /// One log destination to open.
 struct SinkSpec {
     SinkId id;
@@ -58,6 +68,7 @@ struct SinkSpec {
     std::span<const Command> commands;  ///< joined by pipes
     SyslogSpec syslog;
     SinkBuffering buffering;
+    LogFileCache file_cache;
     Millis alert_pause{};  ///< Alert: least time between two runs of the command
 };
 

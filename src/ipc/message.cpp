@@ -213,7 +213,7 @@ void walk_kind(Writer& io, const SinkKind& kind) {
 void walk_kind(Reader& io, SinkKind& kind) {
     std::uint8_t value = 0;
     io.number(value);
-    if (value > std::to_underlying(SinkKind::Alert)) {
+    if (value > std::to_underlying(SinkKind::Paths)) {
         return io.break_off();
     }
     kind = static_cast<SinkKind>(value);
@@ -244,6 +244,12 @@ void walk(auto& io, M& m) {
         io.number(sink.main_level);
         if (sink.kind == SinkKind::Syslog) {
             walk_syslog(io, sink.syslog);
+        }
+        if (sink.kind == SinkKind::Paths) {
+            io.number(sink.file_cache.max);
+            io.number(sink.file_cache.inactive_millis);
+            io.number(sink.file_cache.min_uses);
+            io.number(sink.file_cache.valid_millis);
         }
     });
     io.flag(m.has_more);

@@ -183,6 +183,16 @@ enum class SinkKind : std::uint8_t {
     Queue,   ///< a POSIX message queue: full, lines are dropped
     Syslog,  ///< no descriptor: the logger connects to `syslog.address` itself
     Alert,   ///< no descriptor: lines go back to the master as Alert
+    Paths,   ///< no descriptor: each line names its file, which the logger opens
+};
+
+/// open_log_file_cache; conf::LogFileCache as it travels.
+struct FileCacheEntry {
+    std::uint64_t max = 0;
+    std::uint64_t inactive_millis = 0;
+    std::uint64_t min_uses = 0;
+    std::uint64_t valid_millis = 0;
+    friend bool operator==(const FileCacheEntry&, const FileCacheEntry&) = default;
 };
 
 /// What a syslog receiver wants; conf::SyslogSpec as it travels.
@@ -209,10 +219,11 @@ struct SinkEntry {
     bool is_main = false;            ///< takes the logger's own lines: the main level's error_log
     std::uint8_t main_level = 0;     ///< then, and of an Alert: the least grave level it takes
     SyslogEntry syslog{};
+    FileCacheEntry file_cache{};
     friend bool operator==(const SinkEntry&, const SinkEntry&) = default;
 
     [[nodiscard]] bool has_fd() const {
-        return kind != SinkKind::Syslog && kind != SinkKind::Alert;
+        return kind != SinkKind::Syslog && kind != SinkKind::Alert && kind != SinkKind::Paths;
     }
 };
 

@@ -25,6 +25,13 @@ constexpr std::size_t kWriteBytes = 64 * 1024;
 /// may repeat without need.
 constexpr std::size_t kPinBytes = 16 * 1024;
 
+PathFilesOptions options_of(const ipc::FileCacheEntry& cache) {
+    return {.max = static_cast<std::size_t>(cache.max),
+            .inactive = Millis(static_cast<std::int64_t>(cache.inactive_millis)),
+            .min_uses = cache.min_uses,
+            .valid = Millis(static_cast<std::int64_t>(cache.valid_millis))};
+}
+
 }  // namespace
 
 Drain::Drain(shm::SharedLog region, const Options& options)
@@ -41,6 +48,13 @@ Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
     state->is_leaving = false;
     state->is_main = entry.is_main;
     state->main_level = static_cast<log::Level>(entry.main_level);
+    if (entry.kind == ipc::SinkKind::Paths) {
+        if (!state->path_files) {
+            state->path_files = std::make_unique<PathFiles>(options_of(entry.file_cache));
+        }
+        state->path_files->reopen();
+        return {};
+    }
     return state->sink.open(entry, std::move(fd));
 }
 
@@ -57,6 +71,7 @@ void Drain::stop_holding() {
 
 std::size_t Drain::turn(Millis now) {
     find_slots();
+    wrote_path_files_ = false;
     std::size_t taken = 0;
     for (const auto& slot : slots_) {
         taken += slot ? drain_lane(slot->errors, now) : 0;
@@ -64,6 +79,7 @@ std::size_t Drain::turn(Millis now) {
     for (const auto& slot : slots_) {
         taken += slot ? drain_lane(slot->access, now) : 0;
     }
+    flush_sinks(now, 0);
     tell_losses(now);
     tell_sick_sinks(now);
     flush_sinks(now, 0);
@@ -114,9 +130,11 @@ void Drain::dispatch(LaneState& lane, const shm::Record& record, Millis now) {
         return;
     }
     if (record.type == shm::RecordType::Access) {
-        if (const auto access = log::decode_access(record.body)) {
-            state->sink.take(access->line, {.is_access = true, .wall = record.wall});
+        const auto access = log::decode_access(record.body);
+        if (!access || take_for_path(*state, *access)) {
+            return;
         }
+        state->sink.take(access->line, {.is_access = true, .wall = record.wall});
     } else {
         take_error(*state, record, now);
     }
@@ -187,12 +205,28 @@ Drain::SinkState* Drain::sink_of(SinkId id) {
     return id.value < sinks_.size() ? sinks_[id.value].get() : nullptr;
 }
 
+/// A line for the file that it names; false where the sink has none such.
+bool Drain::take_for_path(SinkState& state, const log::AccessRecord& record) {
+    if (!state.path_files || record.meta.path.empty()) {
+        return false;
+    }
+    state.path_files->take(record.meta.path, record.meta.root, record.line);
+    staged_for_paths_ += record.line.size() + 1;
+    return true;
+}
+
 void Drain::flush_sinks(Millis now, std::size_t at_least) {
+    const bool writes_paths = staged_for_paths_ > 0 && staged_for_paths_ >= at_least;
     each_sink([&](SinkState& state) {
         if (state.sink.staged() >= at_least) {
             state.sink.flush(now);
         }
+        if (writes_paths && state.path_files) {
+            state.path_files->flush(now);
+        }
     });
+    wrote_path_files_ = wrote_path_files_ || writes_paths;
+    staged_for_paths_ = writes_paths ? 0 : staged_for_paths_;
 }
 
 /// Sinks that nobody names any more go when they have written everything and no lane waits for it.
@@ -217,6 +251,9 @@ void Drain::bury_leaving() {
 /// Moves the lane's tail behind what is written. Where an unwritten line holds up half a ring, the
 /// tail moves on: the sink has a copy, and other sinks' lines need the room.
 void Drain::settle(LaneState& lane) {
+    if (staged_for_paths_ > 0) {
+        return;  // at the end of the turn nothing is
+    }
     while (!lane.pins.empty() && lane.pins.front().sink->settled() >= lane.pins.front().ticket) {
         lane.reader.advance(lane.pins.front().end);
         lane.pins.pop_front();
@@ -305,7 +342,8 @@ bool Drain::report_to(SinkState& state, log::Level level, std::string_view text)
 void Drain::tell_losses(Millis now) {
     each_lane([this](LaneState& lane) { count_losses(lane); });
     each_sink([this](SinkState& state) {
-        const std::uint64_t dropped = state.sink.dropped();
+        const std::uint64_t dropped =
+            state.sink.dropped() + (state.path_files ? state.path_files->dropped() : 0);
         losses_.in_sinks += dropped - std::exchange(state.known_dropped, dropped);
     });
     if ((losses_.all() == 0 && losses_.cut == 0 && losses_.resets == 0) ||
@@ -333,6 +371,9 @@ void Drain::count_losses(LaneState& lane) {
 
 void Drain::tell_sick_sinks(Millis now) {
     each_sink([&](SinkState& state) {
+        if (auto failure = state.path_files ? state.path_files->take_report() : std::nullopt) {
+            report(log::Level::Crit, *failure);
+        }
         const Sink& sink = state.sink;
         const int error = sink.error();
         if (error == state.known_error) {

@@ -15,9 +15,11 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "ipc/message.h"
+#include "log/access_record.h"
 #include "log/level.h"
 #include "log/rate_limit.h"
 #include "logger/error_line.h"
+#include "logger/path_files.h"
 #include "logger/sink.h"
 #include "shm/lane_reader.h"
 #include "shm/shared_log.h"
@@ -44,6 +46,10 @@ class Drain {
 
     /// Empties the lanes once, errors first, and writes. Gives the bytes it took out.
     [[nodiscard]] std::size_t turn(Millis now);
+
+    /// Whether the last turn wrote lines to files that they name. Then the next one is not to wait
+    /// for the end of a nap: whoever moves such a file away expects its lines in it.
+    [[nodiscard]] bool wrote_path_files() const { return wrote_path_files_; }
 
     /// Asks to be woken by the next line; false, and nothing asked, where lines wait already.
     [[nodiscard]] bool fall_asleep();
@@ -89,6 +95,7 @@ class Drain {
               is_alert(entry.kind == ipc::SinkKind::Alert) {}
 
         Sink sink;
+        std::unique_ptr<PathFiles> path_files;  ///< instead of the sink where lines name their files
         log::RateLimit failures;
         log::RateLimit alerts;
         bool is_alert = false;
@@ -118,6 +125,7 @@ class Drain {
     static void pin(LaneState& lane, const shm::Record& record, const Sink& sink);
     void learn_main_sink(SinkId sink, pid_t writer);
     SinkState* sink_of(SinkId id);
+    bool take_for_path(SinkState& state, const log::AccessRecord& record);
     void bury_leaving();
     bool report_to(SinkState& state, log::Level level, std::string_view text);
     void flush_sinks(Millis now, std::size_t at_least);
@@ -137,6 +145,8 @@ class Drain {
     std::vector<std::unique_ptr<SinkState>> sinks_;  ///< by id; ids are small
     std::vector<ipc::Alert> alerts_;
     Losses losses_;
+    std::size_t staged_for_paths_ = 0;  ///< bytes in PathFiles that are not written
+    bool wrote_path_files_ = false;
     SinkId main_sink_{0};
     bool is_main_sink_certain_ = false;
     Millis next_report_{};

@@ -89,7 +89,7 @@ Millis Process::next_pause(std::size_t taken) {
     if (taken >= kBusyBytes) {
         return Millis::zero();
     }
-    if (taken > 0) {
+    if (taken > 0 && !drain_->wrote_path_files()) {
         return kNap;
     }
     if (!drain_->fall_asleep()) {

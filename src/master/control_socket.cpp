@@ -4,6 +4,7 @@
 #include "master/control_socket.h"
 
 #include <array>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <utility>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t kMaxRequest = 64;
 constexpr std::string_view kReload = "reload\n";
+constexpr std::string_view kLogs = "logs\n";
 
 Result<net::Address> unix_address(const std::string& path) {
     const std::optional<net::Address> address = net::Address::parse("unix:" + path);
@@ -144,6 +146,9 @@ void ControlSocket::read_request(Client& client) {
     if (!client.request.ends_with('\n')) {
         return;
     }
+    if (client.request == kLogs) {
+        return hand_out_log(client);
+    }
     if (client.request != kReload) {
         client.request.pop_back();
         client.has_question = true;
@@ -151,10 +156,28 @@ void ControlSocket::read_request(Client& client) {
     }
     client.run = answers_.on_reload(answers_.owner);
     if (!client.run) {
-        client.reply = "error\nthis master is stopping or being replaced\n";
-        client.has_reply = true;
-        return write_reply(client);
+        return reply_with(client, "error\nthis master is stopping or being replaced\n");
     }
+}
+
+void ControlSocket::reply_with(Client& client, std::string text) {
+    client.reply = std::move(text);
+    client.has_reply = true;
+    write_reply(client);
+}
+
+/// The answer is short and the first on its socket: it is sent at once or not at all.
+void ControlSocket::hand_out_log(Client& client) {
+    // A second opening of the memfd that allows no writing.
+    const std::string own = "/proc/self/fd/" + std::to_string(log_fd_);
+    const Result<sys::UniqueFd> fd = sys::open(own.c_str(), O_RDONLY);
+    if (!fd) {
+        return reply_with(client, "error\nthe shared log cannot be opened for reading\n");
+    }
+    const std::string text = "ok " + std::to_string(sys::own_pid()) + "\n";
+    const int passed = fd->get();
+    static_cast<void>(sys::send_with_fds(client.socket.get(), text, {&passed, 1}));
+    drop(client);
 }
 
 void ControlSocket::answer(std::uint64_t run, const std::string& text) {
@@ -162,9 +185,7 @@ void ControlSocket::answer(std::uint64_t run, const std::string& text) {
         Client& client = **at;
         ++at;  // write_reply may drop the client
         if (client.run == run && !client.has_reply) {
-            client.reply = text;
-            client.has_reply = true;
-            write_reply(client);
+            reply_with(client, text);
         }
     }
 }
@@ -213,6 +234,11 @@ void ControlSocket::drop(Client& client) {
 }
 
 Result<std::string> ask(const std::string& path, const std::string& request, Millis limit) {
+    Answer answer = TRY(ask_for_fd(path, request, limit));
+    return std::move(answer.text);
+}
+
+Result<Answer> ask_for_fd(const std::string& path, const std::string& request, Millis limit) {
     const net::Address address = TRY(unix_address(path));
     const sys::UniqueFd socket = TRY(sys::socket(AF_UNIX, SOCK_STREAM));
     TRY(sys::connect(socket.get(), address.raw(), address.size()));
@@ -220,14 +246,18 @@ Result<std::string> ask(const std::string& path, const std::string& request, Mil
     const sys::UniqueFd epoll = TRY(sys::epoll_create());
     TRY(sys::epoll_add(epoll.get(), socket.get(), EPOLLIN, nullptr));
     const Millis deadline = sys::monotonic_now() + limit;
-    std::string answer;
+    Answer answer;
     std::array<char, 4096> bytes{};
     for (;;) {
-        const sys::Transfer got = TRY(sys::recv(socket.get(), bytes));
-        if (got.is_end) {
+        std::array<sys::UniqueFd, 1> fds;
+        const sys::ReceivedFds got = TRY(sys::recv_with_fds(socket.get(), bytes, fds));
+        if (got.transfer.is_end) {
             return answer;
         }
-        answer.append(bytes.data(), got.size);
+        if (got.count > 0) {
+            answer.fd = std::move(fds[0]);
+        }
+        answer.text.append(bytes.data(), got.transfer.size);
         const Millis left = deadline - sys::monotonic_now();
         if (left.count() <= 0) {
             return fail("waiting for the master", ETIMEDOUT);

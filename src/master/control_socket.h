@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ControlSocket: the private Unix socket beside the pid file over which `-s reload` asks and waits
-// for the outcome. A request is the line "reload\n"; the answer is "ok <generation>\n", or
-// "error\n" and the text, up to the end of the stream. Any other line is a question whether an order
-// that came as a signal is done ("workers=8\n"), answered when it is. Runs in: master; ask() in the
-// command line.
+// for the outcome, and `sluice logs` gets the shared log. A request is a line: "reload\n" is answered
+// by "ok <generation>\n", "logs\n" by "ok <pid>\n" with a descriptor of the shared log that allows
+// reading only; or "error\n" and a text, up to the end of the stream. Any other line is a question
+// whether an order that came as a signal is done ("workers=8\n"), answered when it is.
+// Runs in: master; ask() in the command line.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,9 @@ class ControlSocket {
     /// Stops listening and removes the file if it is ours.
     void close();
 
+    /// The shared log, which "logs" hands out; stays the caller's.
+    void offer_log(int fd) { log_fd_ = fd; }
+
     /// Answers everybody who waits for `run`.
     void answer(std::uint64_t run, const std::string& text);
     /// Asks the open questions again in this turn.
@@ -79,6 +83,8 @@ class ControlSocket {
     void accept_all();
     void serve(Client& client, std::uint32_t events);
     void read_request(Client& client);
+    void hand_out_log(Client& client);
+    void reply_with(Client& client, std::string text);
     void write_reply(Client& client);
     void drop(Client& client);
 
@@ -91,6 +97,7 @@ class ControlSocket {
     event::Loop& loop_;
     Answers answers_;
     Asking asking_;
+    int log_fd_ = -1;
     std::string path_;
     sys::UniqueFd socket_;
     Listener listener_;
@@ -102,5 +109,15 @@ class ControlSocket {
 [[nodiscard]] Result<std::string> ask(const std::string& path,
                                       const std::string& request,
                                       Millis limit);
+
+/// An answer that may come with a descriptor.
+struct Answer {
+    std::string text;
+    sys::UniqueFd fd;
+};
+
+[[nodiscard]] Result<Answer> ask_for_fd(const std::string& path,
+                                        const std::string& request,
+                                        Millis limit);
 
 }  // namespace sluice::master

@@ -110,6 +110,7 @@ Result<> Master::open_machinery() {
                 [](void* self, std::string_view question) {
                     return static_cast<Master*>(self)->answer_question(question);
                 }});
+    control_->offer_log(region_->fd());
     if (const Result<> opened = control_->open(control_path(pid_file_.path())); !opened) {
         log::write(log::Level::Warn, "no control socket: {}", log::Failure{opened.error()});
     }

@@ -46,6 +46,13 @@ ipc::SyslogEntry entry_of(const conf::SyslogSpec& spec) {
             .counts_octets = spec.counts_octets};
 }
 
+ipc::FileCacheEntry entry_of(const conf::LogFileCache& cache) {
+    return {.max = cache.max,
+            .inactive_millis = static_cast<std::uint64_t>(cache.inactive.count()),
+            .min_uses = cache.min_uses,
+            .valid_millis = static_cast<std::uint64_t>(cache.valid.count())};
+}
+
 /// What the logger is told; `kind` is known for sure only once the sink is open.
 ipc::SinkEntry entry_of(const conf::SinkSpec& spec) {
     ipc::SinkEntry out{
@@ -55,7 +62,8 @@ ipc::SinkEntry entry_of(const conf::SinkSpec& spec) {
         .flush_millis = static_cast<std::uint64_t>(spec.buffering.flush.count()),
         .gzip_level = spec.buffering.gzip_level,
         .alert_pause_millis = static_cast<std::uint64_t>(spec.alert_pause.count()),
-        .syslog = entry_of(spec.syslog)};
+        .syslog = entry_of(spec.syslog),
+        .file_cache = entry_of(spec.file_cache)};
     switch (spec.kind) {
         case conf::SinkKind::Syslog:
             out.kind = ipc::SinkKind::Syslog;
@@ -71,6 +79,9 @@ ipc::SinkEntry entry_of(const conf::SinkSpec& spec) {
             break;
         case conf::SinkKind::Pipeline:
             out.kind = ipc::SinkKind::Stream;
+            break;
+        case conf::SinkKind::Paths:
+            out.kind = ipc::SinkKind::Paths;
             break;
         case conf::SinkKind::File:
         case conf::SinkKind::Stderr:
@@ -110,6 +121,7 @@ Result<> Sinks::open_into(Sink& sink) {
     switch (sink.kind) {
         case conf::SinkKind::Syslog:
         case conf::SinkKind::Alert:
+        case conf::SinkKind::Paths:
             return {};
         case conf::SinkKind::Pipeline:
             sink.borrowed_fd = TRY(programs_.open(sink.entry.id, sink.commands));

@@ -11,6 +11,7 @@
 #include "conf/module.h"
 #include "master/child.h"
 #include "master/live_facts.h"
+#include "master/log_filter.h"
 #include "metrics/row.h"
 
 namespace sluice::master {
@@ -36,5 +37,9 @@ struct Start {
 
 /// -s: sends an order to the running master; `reload` waits for the outcome.
 [[nodiscard]] int send_order(const Start& start, std::string_view word);
+
+/// `sluice logs`: prints recent log records of the running server out of its shared memory.
+/// Blocks: with LogWishes::follows until the server ends or a signal comes.
+[[nodiscard]] int show_logs(const Start& start, const LogWishes& wishes);
 
 }  // namespace sluice::master

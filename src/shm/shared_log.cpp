@@ -56,7 +56,7 @@ Result<SharedLog> SharedLog::create(std::size_t slots) {
     return SharedLog(std::move(fd), std::move(mapping), slots);
 }
 
-Result<SharedLog> SharedLog::attach(sys::UniqueFd fd) {
+Result<SharedLog> SharedLog::attach(sys::UniqueFd fd, bool is_writable) {
     const std::uint64_t size = TRY(sys::file_info(fd.get())).size;
     if (size < kPage) {
         return fail("log region", EPROTO);
@@ -71,7 +71,7 @@ Result<SharedLog> SharedLog::attach(sys::UniqueFd fd) {
         header.size != size) {
         return fail("log region", EPROTO);
     }
-    sys::Mapping mapping = TRY(sys::map_shared(fd.get(), region_bytes(slots), true));
+    sys::Mapping mapping = TRY(sys::map_shared(fd.get(), region_bytes(slots), is_writable));
     return SharedLog(std::move(fd), std::move(mapping), slots);
 }
 

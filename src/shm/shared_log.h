@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -26,7 +27,14 @@ class SharedLog {
     [[nodiscard]] static Result<SharedLog> create(std::size_t slots);
     /// Maps a region that another process created; takes `fd`.
     /// Fails: EPROTO where header or size are not this program's.
-    [[nodiscard]] static Result<SharedLog> attach(sys::UniqueFd fd);
+    [[nodiscard]] static Result<SharedLog> attach(sys::UniqueFd fd) {
+        return attach(std::move(fd), true);
+    }
+
+    /// The same for a descriptor that allows no writing: LaneHistory only reads.
+    [[nodiscard]] static Result<SharedLog> attach_read_only(sys::UniqueFd fd) {
+        return attach(std::move(fd), false);
+    }
 
     [[nodiscard]] int fd() const { return fd_.get(); }
 
@@ -37,6 +45,7 @@ class SharedLog {
     [[nodiscard]] Lane access_lane(SlotId id) const;
 
   private:
+    [[nodiscard]] static Result<SharedLog> attach(sys::UniqueFd fd, bool is_writable);
     SharedLog(sys::UniqueFd fd, sys::Mapping mapping, std::size_t slots);
 
     sys::UniqueFd fd_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "log/json_text.h"
+#include "script/template_argument.h"
 
 namespace sluice::modules {
 
@@ -94,12 +95,9 @@ class Reader {
                                            "\" in log format has no value",
                                 "key $variable; or key \"text\";");
         }
-        auto compiled =
-            script::Template::compile(child.args[0].text, variables_, build_.arena());
-        if (!compiled) {
-            return build_.error(child.args[0], std::move(compiled.error()));
+        if (!script::compile_argument(build_, child.args[0], variables_, field.value)) {
+            return false;
         }
-        field.value = *compiled;
         field.type = natural_type(field.value);
         bool is_good = true;
         for (const conf::Argument& word : child.args.subspan(1)) {

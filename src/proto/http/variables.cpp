@@ -4,6 +4,7 @@
 // Runs in: worker.
 #include "proto/http/variables.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -121,6 +122,13 @@ Value get_scheme(const void*, Arena&, std::string_view) {
 
 Value get_remote_addr(const void* subject, Arena& arena, std::string_view) {
     return host_of(of(subject).wire.peer(), arena);
+}
+
+Value get_binary_remote_addr(const void* subject, Arena& arena, std::string_view) {
+    const net::IpBytes ip = of(subject).wire.peer().ip();
+    std::array<char, sizeof ip.bytes> text{};
+    std::ranges::copy(ip.bytes, text.begin());
+    return optional(arena.copy({text.data(), ip.size}));
 }
 
 Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
@@ -258,6 +266,7 @@ constexpr VariableRow kRows[] = {
     {"server_protocol", get_server_protocol, "The protocol of the request, such as HTTP/1.1."},
     {"scheme", get_scheme, "http or https."},
     {"remote_addr", get_remote_addr, "The client's address."},
+    {"binary_remote_addr", get_binary_remote_addr, "The client's address as 4 or 16 bytes in network order."},
     {"remote_port", get_remote_port, "The client's port.", false, true},
     {"status", get_status, "The status of the reply.", false, true},
     {"bytes_sent", get_bytes_sent, "Bytes sent to the client.", false, true},
