@@ -235,7 +235,8 @@ int show_logs(const Start& start, const LogWishes& wishes) {
         complain(filter.error());
         return 1;
     }
-    Ids ids;
+    Counting counting;
+    Ids ids(counting);
     const auto configuration = read_configuration(start, ids, GenerationNumber{1});
     if (!configuration) {
         for (const std::string& error : configuration.error()) {
