@@ -235,7 +235,7 @@ int show_logs(const Start& start, const LogWishes& wishes) {
         complain(filter.error());
         return 1;
     }
-    Counting counting;
+    Counting counting(start.counters);
     Ids ids(counting);
     const auto configuration = read_configuration(start, ids, GenerationNumber{1});
     if (!configuration) {
