@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ShardLock: the lock of one shard of a zone, a word in shared memory that holds its owner's thread
+// id. When the owner dies the kernel marks the word, and the next one that takes it is told so and
+// repairs what the lock protects.
+// Runs in: any.
+#pragma once
+
+#include <cstdint>
+
+#include "base/units.h"
+#include "sys/futex.h"
+
+namespace sluice::shm {
+
+enum class Locked : std::uint8_t {
+    Clean,     ///< taken
+    FromDead,  ///< taken; the last owner died inside its section
+    Busy,      ///< not taken: the owner lives and did not let go in kLockLimit
+};
+
+/// A worker waits no longer than this for a shard, whatever its owner does (stopped by a debugger,
+/// starved): it then goes on without the zone.
+inline constexpr Millis kLockLimit{200};
+
+/// Takes the lock. `owner` holds no other one.
+/// Blocks: at most kLockLimit.
+[[nodiscard]] Locked lock(std::uint32_t& word, sys::RobustOwner& owner);
+void unlock(std::uint32_t& word, sys::RobustOwner& owner);
+
+}  // namespace sluice::shm
