@@ -36,6 +36,8 @@ using ListenerId = StrongId<struct ListenerTag, std::uint32_t>;
 using SinkId = StrongId<struct SinkTag, std::uint16_t>;
 /// Names what is counted of one server or location, across generations.
 using SeriesId = StrongId<struct SeriesTag, std::uint16_t>;
+/// Names one shared zone for the master's whole life: the same name, kind, size and shards.
+using ZoneId = StrongId<struct ZoneTag, std::uint32_t>;
 /// Names one worker's place in the shared slot table.
 using SlotId = StrongId<struct SlotTag, std::uint16_t>;
 /// Counts accepted configurations from 1.

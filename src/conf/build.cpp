@@ -104,6 +104,47 @@ SeriesId Build::declare_series(SeriesSpec spec, Position at) {
     return spec.id;
 }
 
+ZoneSpec* Build::declare_zone(const ZoneSpec& wanted) {
+    if (const ZoneSpec* const other = find_zone(wanted.name); other != nullptr) {
+        const std::string name(wanted.name);
+        const std::string place = std::string(generation_.tree_.files[other->at.file].path) + ":" +
+                                  std::to_string(other->at.line);
+        if (other->use != wanted.use) {
+            error(wanted.at,
+                  "the shared memory zone \"" + name + "\" is already declared for a different use",
+                  "another name: it is a " + std::string(other->directive) + " in " + place);
+        } else {
+            error(wanted.at,
+                  std::string(wanted.directive) + " \"" + name + "\" is already bound to key \"" +
+                      std::string(other->keys) + "\"",
+                  "another name: this one is declared in " + place);
+        }
+        return nullptr;
+    }
+    auto spec = std::make_unique<ZoneSpec>(wanted);
+    spec->name = arena().copy(wanted.name);
+    spec->keys = arena().copy(wanted.keys);
+    spec->state_path = {};
+    std::string key(wanted.use.kind);
+    for (const std::uint64_t part : {std::uint64_t{wanted.use.layout},
+                                     std::uint64_t{wanted.use.cell_bytes}, wanted.bytes,
+                                     std::uint64_t{wanted.shards}}) {
+        key += ' ' + std::to_string(part);
+    }
+    spec->id = facts_.zone_id(key + ' ' + std::string(wanted.name));
+    generation_.zones_.push_back(std::move(spec));
+    return generation_.zones_.back().get();
+}
+
+ZoneSpec* Build::find_zone(std::string_view name) {
+    for (const std::unique_ptr<ZoneSpec>& zone : generation_.zones_) {
+        if (zone->name == name) {
+            return zone.get();
+        }
+    }
+    return nullptr;
+}
+
 std::string_view Build::absolute_path(std::string_view path) {
     return arena().copy(path.starts_with('/') ? std::string(path)
                                               : facts_.prefix() + std::string(path));

@@ -16,6 +16,7 @@
 #include "conf/listen_spec.h"
 #include "conf/sink_spec.h"
 #include "conf/tree.h"
+#include "conf/zone_spec.h"
 
 namespace sluice::conf {
 
@@ -62,6 +63,11 @@ class Build {
     SinkSpec& declare_sink(const SinkSpec& spec);
     /// Declares a file or "stderr" and gives its id.
     SinkId declare_sink(std::string_view target, Position at);
+    /// Declares a shared zone; `wanted` needs name, use, bytes, shards, keys, directive and at. Null:
+    /// the name is taken, which was reported. The zone is the generation's.
+    ZoneSpec* declare_zone(const ZoneSpec& wanted);
+    /// The zone of that name, or null; where it may be declared further down, ask when frozen.
+    [[nodiscard]] ZoneSpec* find_zone(std::string_view name);
 
     /// Declares a directory that workers write to. One that is declared already stays as it was.
     void declare_directory(std::string_view path, Position at);

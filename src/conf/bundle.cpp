@@ -242,6 +242,12 @@ std::optional<SeriesId> Recorder::series_id(std::string_view name) {
                 : std::nullopt;
 }
 
+ZoneId Recorder::zone_id(std::string_view key) {
+    return ZoneId{as_number(answer(Question::Zone, key, [&] {
+                                return found(std::to_string(live_.zone_id(key).value));
+                            }).values.front())};
+}
+
 std::string Recorder::serialize(const BundleHead& head) const {
     Writer body;
     body.number(head.generation.value);
@@ -367,6 +373,10 @@ std::optional<SeriesId> Replay::series_id(std::string_view name) {
     const std::optional<std::string> text = as_optional(find(Question::Series, name));
     return text ? std::optional(SeriesId{static_cast<std::uint16_t>(as_number(*text))})
                 : std::nullopt;
+}
+
+ZoneId Replay::zone_id(std::string_view key) {
+    return ZoneId{number(Question::Zone, key)};
 }
 
 }  // namespace sluice::conf

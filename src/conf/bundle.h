@@ -42,6 +42,7 @@ enum class Question : std::uint8_t {
     Sink,
     Series,
     Root,
+    Zone,
 };
 
 /// One recorded answer: an errno value (0: found; -1: absent) and texts or numbers as texts.
@@ -76,6 +77,7 @@ class Recorder final : public Facts {
     ListenerId listener_id(std::string_view key) override;
     SinkId sink_id(std::string_view target) override;
     std::optional<SeriesId> series_id(std::string_view name) override;
+    ZoneId zone_id(std::string_view key) override;
 
   private:
     /// The known answer, or the one that `ask` makes.
@@ -109,6 +111,7 @@ class Replay final : public Facts {
     ListenerId listener_id(std::string_view key) override;
     SinkId sink_id(std::string_view target) override;
     std::optional<SeriesId> series_id(std::string_view name) override;
+    ZoneId zone_id(std::string_view key) override;
 
   private:
     [[nodiscard]] const Answer* find(Question question, std::string_view about) const;

@@ -53,6 +53,8 @@ class Facts {
     [[nodiscard]] virtual std::optional<SeriesId> series_id(std::string_view /*name*/) {
         return SeriesId{};
     }
+    /// The stable id of a shared zone.
+    [[nodiscard]] virtual ZoneId zone_id(std::string_view /*key*/) { return ZoneId{}; }
 };
 
 }  // namespace sluice::conf

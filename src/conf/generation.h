@@ -24,6 +24,7 @@
 #include "conf/module.h"
 #include "conf/sink_spec.h"
 #include "conf/tree.h"
+#include "conf/zone_spec.h"
 
 namespace sluice::conf {
 
@@ -57,6 +58,9 @@ class Generation {
     [[nodiscard]] std::span<const DirectorySpec> directories() const { return directories_; }
     /// What is counted of its servers and locations, in order of appearance, each id once.
     [[nodiscard]] std::span<const SeriesSpec> series() const { return series_; }
+
+    /// Shared zones, in order of appearance.
+    [[nodiscard]] std::span<const std::unique_ptr<ZoneSpec>> zones() const { return zones_; }
 
     /// Warnings of the compilation.
     [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
@@ -96,6 +100,7 @@ class Generation {
     std::unordered_map<std::string_view, std::size_t> sinks_by_target_;  ///< index into sinks_
     std::vector<DirectorySpec> directories_;
     std::vector<SeriesSpec> series_;
+    std::vector<std::unique_ptr<ZoneSpec>> zones_;
     std::vector<Kept> kept_;
     GenerationNumber number_;
     bool is_compat_ = false;

@@ -206,6 +206,33 @@ void walk(auto& io, M& m) {
     io.text(m.user_name, kMaxText);
 }
 
+template <Is<Zones> M>
+void walk(auto& io, M& m) {
+    io.list(m.ids, kMaxFds, [&](auto& id) { io.number(id.value); });
+}
+
+template <Is<SaveZone> M>
+void walk(auto& io, M& m) {
+    io.number(m.id.value);
+    io.flag(m.drops_user);
+    io.number(m.uid);
+    io.number(m.gid);
+    io.text(m.user_name, kMaxText);
+    io.text(m.kind, kMaxText);
+    io.number(m.layout);
+    io.number(m.cell_bytes);
+    io.number(m.bytes);
+    io.number(m.shards);
+}
+
+template <Is<ZoneSaved> M>
+void walk(auto& io, M& m) {
+    io.number(m.id.value);
+    io.number(m.entries);
+    io.number(m.bytes);
+    io.number(m.failure);
+}
+
 void walk_kind(Writer& io, const SinkKind& kind) {
     io.number(std::to_underlying(kind));
 }
@@ -274,7 +301,8 @@ bool is_from(Sender sender, const Message& message) {
     return std::visit(
         [&]<class M>(const M&) {
             constexpr bool is_worker_s = Is<M, Ready> || Is<M, Refused> || Is<M, Committed> ||
-                                         Is<M, Draining> || Is<M, Drained>;
+                                         Is<M, Draining> || Is<M, Drained> ||
+                                         Is<M, ZoneSaved>;
             switch (sender) {
                 case Sender::Worker:
                     return is_worker_s;
@@ -336,6 +364,10 @@ bool fds_fit(const Message& message, std::size_t count) {
                                 return 1;
                             } else if constexpr (Is<M, LoggerHello>) {
                                 return 2;
+                            } else if constexpr (Is<M, SaveZone>) {
+                                return 2;
+                            } else if constexpr (Is<M, Zones>) {
+                                return m.ids.size();
                             } else if constexpr (Is<M, Sinks>) {
                                 return static_cast<std::size_t>(
                                     std::ranges::count_if(m.sinks, &SinkEntry::has_fd));
@@ -351,7 +383,7 @@ const char* name_of(const Message& message) {
         "Hello",     "Listeners", "Release",     "Prepare",     "Commit", "Abort",
         "Retire",    "Stop",      "SetLogLevel", "Reopened",    "Ready",  "Refused",
         "Committed", "Draining",  "Drained",     "LoggerHello", "Sinks",  "DrainAndExit",
-        "DropSinks", "Alert"};
+        "DropSinks", "Alert",     "Zones",       "SaveZone",    "ZoneSaved"};
     return kNames[message.index()];
 }
 

@@ -260,6 +260,39 @@ struct DrainAndExit {
     friend bool operator==(const DrainAndExit&, const DrainAndExit&) = default;
 };
 
+/// Descriptors of the shared zones that the generation of the next Hello or Prepare names;
+/// descriptor i belongs to ids[i]. Several follow one another where there are more than kMaxFds. The
+/// worker maps them when it compiles that generation, and refuses it where one is missing.
+struct Zones {
+    std::vector<ZoneId> ids;
+    friend bool operator==(const Zones&, const Zones&) = default;
+};
+
+/// To a worker that was born for nothing else (it gets no Hello): write the entries of a zone to an
+/// empty file, in its pool, and answer ZoneSaved. Descriptors: zone memfd, file.
+struct SaveZone {
+    ZoneId id;
+    bool drops_user = false;  ///< whether uid, gid and user_name apply
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::string user_name;
+    std::string kind;
+    std::uint32_t layout = 0;
+    std::uint32_t cell_bytes = 0;
+    std::uint64_t bytes = 0;
+    std::uint32_t shards = 0;
+    friend bool operator==(const SaveZone&, const SaveZone&) = default;
+};
+
+/// Answer to SaveZone. The file is durable where `failure` is 0.
+struct ZoneSaved {
+    ZoneId id;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::int32_t failure = 0;  ///< errno
+    friend bool operator==(const ZoneSaved&, const ZoneSaved&) = default;
+};
+
 /// The order is the wire's type number; add at the end.
 using Message = std::variant<Hello,
                              Listeners,
@@ -280,7 +313,10 @@ using Message = std::variant<Hello,
                              Sinks,
                              DrainAndExit,
                              DropSinks,
-                             Alert>;
+                             Alert,
+                             Zones,
+                             SaveZone,
+                             ZoneSaved>;
 
 /// Who wrote a message; decides which kinds are legal.
 enum class Sender : std::uint8_t { Master, Worker, Logger };

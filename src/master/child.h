@@ -16,7 +16,7 @@ namespace sluice::master {
 
 class Supervisor;
 
-enum class ChildKind : std::uint8_t { Worker, Canary, Logger };
+enum class ChildKind : std::uint8_t { Worker, Canary, Logger, Saver };
 
 [[nodiscard]] constexpr const char* name_of(ChildKind kind) {
     switch (kind) {
@@ -26,6 +26,8 @@ enum class ChildKind : std::uint8_t { Worker, Canary, Logger };
             return "canary process";
         case ChildKind::Logger:
             return "logger process";
+        case ChildKind::Saver:
+            return "zone saving process";
     }
     return "process";
 }

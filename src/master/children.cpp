@@ -73,6 +73,14 @@ void Master::start_logger() {
     }
 }
 
+void Master::tell_identity(ipc::SaveZone& order) const {
+    Identity identity = identity_for(settings());
+    order.drops_user = identity.drops_user;
+    order.uid = identity.account.uid;
+    order.gid = identity.account.gid;
+    order.user_name = std::move(identity.name);
+}
+
 ipc::Hello Master::hello_for(const Child& child, const Configuration& configuration) const {
     const conf::ProcessConf& settings = conf::process_conf(*configuration.generation);
     Identity identity = identity_for(settings);
@@ -107,8 +115,15 @@ Result<Child*> Master::start_child(ChildKind kind,
     Child* const child = TRY(supervisor_->start(kind, index));
     const std::array<int, 4> fds = {configuration.bundle.get(), region_->fd(),
                                     logger_wakeup_.get(), counting_.fd()};
+    send_zones(*child, *configuration.generation);
     supervisor_->send(*child, hello_for(*child, configuration), fds);
     return child;
+}
+
+void Master::send_zones(Child& worker, const conf::Generation& generation) {
+    for (const ZonesMessage& zones : zones_.messages(generation)) {
+        supervisor_->send(worker, zones.message, zones.fds);
+    }
 }
 
 void Master::commit_worker(Child& worker, GenerationNumber generation) {
@@ -241,6 +256,8 @@ void Master::on_message(Child& child, const ipc::Message& message) {
             child.has_drained = true;
         } else if constexpr (std::is_same_v<T, ipc::Alert>) {
             on_alert(m);
+        } else if constexpr (std::is_same_v<T, ipc::ZoneSaved>) {
+            on_zone_saved(child, m);
         }
     };
     std::visit(act, message);
@@ -269,6 +286,9 @@ void Master::on_death(Child& child, const sys::Death& death) {
                name_of(child.kind), death.pid, how_it_ended(death));
     if (child.kind == ChildKind::Logger) {
         return on_logger_death(child);
+    }
+    if (child.kind == ChildKind::Saver && !child.is_retiring) {
+        zone_saves_.fail_all();
     }
     if (phase_ == Phase::Serving) {
         reload_.on_death(child.id, how_it_ended(death));

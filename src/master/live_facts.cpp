@@ -36,6 +36,10 @@ SinkId Ids::sink(std::string_view target) {
     return number_for(sinks_, target);
 }
 
+ZoneId Ids::zone(std::string_view key) {
+    return number_for(zones_, key);
+}
+
 Result<std::string_view> LiveFacts::file(std::string_view path) {
     files_.push_back(TRY(sys::read_file(std::string(path).c_str(), kLargestFile)));
     return std::string_view(files_.back());

@@ -26,11 +26,13 @@ class Ids {
     [[nodiscard]] std::optional<SeriesId> series(std::string_view name) {
         return counting_.series(name);
     }
+    [[nodiscard]] ZoneId zone(std::string_view key);
 
   private:
     Counting& counting_;
     std::map<std::string, ListenerId, std::less<>> listeners_;
     std::map<std::string, SinkId, std::less<>> sinks_;
+    std::map<std::string, ZoneId, std::less<>> zones_;
 };
 
 /// What the command line decides about paths.
@@ -64,6 +66,8 @@ class LiveFacts final : public conf::Facts {
     SinkId sink_id(std::string_view target) override { return ids_.sink(target); }
 
     std::optional<SeriesId> series_id(std::string_view name) override { return ids_.series(name); }
+
+    ZoneId zone_id(std::string_view key) override { return ids_.zone(key); }
 
   private:
     Ids& ids_;

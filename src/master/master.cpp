@@ -61,7 +61,12 @@ std::expected<void, std::vector<std::string>> Master::open() {
     const conf::Generation& generation = *current_.generation;
     programs_.keep_errors_from_programs(settings().daemon.value);
     for (Inheritance::Socket& socket : inheritance_.sockets) {
-        custody_.inherit(socket.key, socket.member, std::move(socket.fd));
+        constexpr std::string_view kZone = kZoneHeirloom;
+        if (socket.key.starts_with(kZone)) {
+            zones_.inherit(socket.key.substr(kZone.size()), std::move(socket.fd));
+        } else {
+            custody_.inherit(socket.key, socket.member, std::move(socket.fd));
+        }
     }
     if (auto opened = sinks_.open(generation); !opened) {
         return opened;
@@ -72,9 +77,14 @@ std::expected<void, std::vector<std::string>> Master::open() {
     if (auto opened = custody_.open(generation, settings().worker_processes.value); !opened) {
         return opened;
     }
+    if (auto opened = zones_.open(generation); !opened) {
+        return opened;
+    }
     custody_.drop_unclaimed();
+    zones_.drop_unclaimed();
     sinks_.commit(generation);
     custody_.commit(generation);
+    zones_.commit(generation);
     pid_file_ = PidFile(std::string(settings().pid.value));
     if (const Result<> written = pid_file_.write(sys::own_pid()); !written) {
         custody_.remove_unix_files();
@@ -155,6 +165,11 @@ void Master::bind_timers() {
          [](event::Timer& timer) { static_cast<Timer&>(timer).master->close_leaving_listeners(); });
     bind(leaving_sinks_timer_,
          [](event::Timer& timer) { static_cast<Timer&>(timer).master->close_leaving_sinks(); });
+    bind(save_timer_, [](event::Timer& timer) {
+        Master& master = *static_cast<Timer&>(timer).master;
+        master.save_zones(false);
+        master.arm_save_timer();
+    });
     bind(limit_, [](event::Timer& timer) { static_cast<Timer&>(timer).master->on_limit(); });
     logger_respawn_.master = this;
     logger_respawn_.fire = [](event::Timer& timer) {
@@ -221,6 +236,7 @@ void Master::go_to_serving_when_ready() {
 void Master::go_to_serving() {
     phase_ = Phase::Serving;
     event::TimerWheel::disarm(limit_);
+    arm_save_timer();
     on_serving_(on_serving_context_);
     if (std::exchange(wants_reload_, false)) {
         reload();
@@ -253,8 +269,10 @@ void Master::on_limit() {
             }
             programs_.kill_all();
             return end(exit_code_);
-        case Phase::Serving:
         case Phase::Quitting:
+            return supervisor_->each(ChildKind::Saver,
+                                     [&](Child& saver) { supervisor_->kill(saver); });
+        case Phase::Serving:
         case Phase::Ended:
             return;
     }
@@ -271,7 +289,7 @@ void Master::complain(const std::string& text) const {
 void Master::leave_when_idle() {
     const bool is_leaving = phase_ == Phase::Quitting || phase_ == Phase::Stopping;
     if (is_leaving && supervisor_->count(ChildKind::Worker) == 0 &&
-        supervisor_->count(ChildKind::Canary) == 0) {
+        supervisor_->count(ChildKind::Canary) == 0 && !is_saving_at_end()) {
         drain_logger();
     }
 }

@@ -5,6 +5,7 @@
 // thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@
 #include "master/start.h"
 #include "master/supervisor.h"
 #include "master/upgrade.h"
+#include "master/zone_saves.h"
+#include "master/zones.h"
 #include "shm/shared_log.h"
 
 namespace sluice::master {
@@ -112,6 +115,8 @@ class Master final : private SupervisorOwner, private ReloadPort {
                                std::uint32_t index);
     void start_serving_worker(std::uint32_t index);
     void commit_worker(Child& worker, GenerationNumber generation);
+    void send_zones(Child& worker, const conf::Generation& generation);
+    void tell_identity(ipc::SaveZone& order) const;
     void send_grants(Child& worker, const std::vector<Grant>& grants, bool applies_now);
     [[nodiscard]] ipc::Hello hello_for(const Child& child,
                                        const Configuration& configuration) const;
@@ -155,6 +160,13 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::optional<std::string> answer_question(std::string_view question);
     std::optional<std::string> answer_workers(std::uint64_t count);
 
+    // ---- zone_saves.cpp: zones go to their files ----
+    void save_zones(bool is_end);
+    void order_save(const conf::ZoneSpec& spec, int file);
+    void on_zone_saved(Child& saver, const ipc::ZoneSaved& saved);
+    [[nodiscard]] bool is_saving_at_end();
+    void arm_save_timer();
+
     // ---- orders.cpp: signals ----
     void obey(const sys::SignalInfo& signal);
     void hang_up();
@@ -191,6 +203,10 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Programs programs_;
     Sinks sinks_{programs_};
     Custody custody_;
+    Zones zones_;
+    ZoneSaves zone_saves_;
+    std::map<ZoneId, Millis> saved_at_;
+    bool has_saved_at_end_ = false;
     PidFile pid_file_;
     std::optional<Supervisor> supervisor_;
     std::optional<ControlSocket> control_;
@@ -216,6 +232,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Timer reload_timer_;
     Timer leaving_timer_;
     Timer leaving_sinks_timer_;
+    Timer save_timer_;
     Timer limit_;  ///< of Starting, Stopping and Draining
     Task reload_task_;
     Task live_task_;

@@ -98,6 +98,9 @@ void Master::upgrade() {
     static_cast<void>(control_->move_to(control_path(pid_file_.current_path())));
     std::vector<Heirloom> heirlooms = custody_.heirlooms();
     heirlooms.push_back(memory_heirloom(kMetricsMemory, counting_.fd()));
+    for (const ZoneHeirloom& zone : zones_.heirlooms()) {
+        heirlooms.push_back({.key = std::string(kZoneHeirloom) + zone.key, .fd = zone.fd});
+    }
     const Result<pid_t> heir = start_heir(start_.arguments, region_->fd(), heirlooms);
     if (!heir) {
         log::write(log::Level::Alert, "cannot start \"{}\": {}", start_.arguments.front(),
@@ -172,6 +175,7 @@ void Master::begin_end(Phase phase) {
 }
 
 void Master::kill_all() {
+    supervisor_->each(ChildKind::Saver, [&](Child& saver) { supervisor_->kill(saver); });
     supervisor_->each(ChildKind::Worker, [&](Child& worker) { supervisor_->kill(worker); });
 }
 

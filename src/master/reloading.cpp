@@ -91,6 +91,9 @@ Master::Outcome<void> Master::open_resources() {
     if (auto made = make_directories(next); !made) {
         return std::unexpected(joined(made.error()));
     }
+    if (auto opened = zones_.open(next); !opened) {
+        return std::unexpected(joined(opened.error()));
+    }
     const std::size_t members = conf::process_conf(next).worker_processes.value;
     if (auto opened = custody_.open(next, members); !opened) {
         return std::unexpected(joined(opened.error()));
@@ -121,6 +124,7 @@ void Master::prepare_worker(ChildId worker) {
         return;
     }
     send_grants(*child, custody_.shared(true), false);
+    send_zones(*child, *candidate_->generation);
     const std::array<int, 1> fds = {candidate_->bundle.get()};
     supervisor_->send(*child, ipc::Prepare{candidate_->generation->number()}, fds);
 }
@@ -156,6 +160,8 @@ void Master::commit(const std::set<ChildId>& workers) {
         loop_->arm(leaving_sinks_timer_, sink_linger(settings()));
     }
     custody_.commit(generation);
+    zones_.commit(generation);
+    arm_save_timer();
     journal_->set_main(log::main_destination(generation));
     const bool is_replace = std::any_of(workers.begin(), workers.end(), [&](ChildId id) {
         const Child* const child = supervisor_->find(id);
@@ -191,6 +197,7 @@ void Master::roll_back() {
         }
     });
     custody_.roll_back();
+    zones_.roll_back();
     sinks_.roll_back();
     candidate_.reset();
 }

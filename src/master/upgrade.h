@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Upgrade: what one master hands to the program file that will follow it (USR2): the listening
-// sockets and the shared log, as descriptors that one environment variable names.
+// sockets, the shared zones and the shared log, as descriptors that one environment variable names.
 // Runs in: master.
 #pragma once
 
@@ -19,6 +19,8 @@ namespace sluice::master {
 /// The variable. Its value: the old master's pid, the descriptor of the shared log, then a line
 /// "<fd> <member> <key>" for each socket.
 inline constexpr std::string_view kUpgradeVariable = "SLUICE_UPGRADE";
+/// Begins the keys of shared zones among the sockets'.
+inline constexpr std::string_view kZoneHeirloom = "zone:";
 
 /// A heirloom whose key begins so is a shared region. An older program takes it for a socket that
 /// its configuration does not name, and closes it.

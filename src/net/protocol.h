@@ -15,6 +15,7 @@
 #include "log/lane_log.h"
 #include "metrics/station.h"
 #include "net/address.h"
+#include "shm/slot_table.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::net {
@@ -31,6 +32,9 @@ struct WorkerContext {
     event::Pool* pool = nullptr;
     /// Where this worker counts; null: nowhere (programs of tests).
     const metrics::Station* station = nullptr;
+    /// Everybody's slots and this worker's own, for what belongs to a worker's life.
+    shm::SlotTable slots{};
+    SlotId slot{};
 };
 
 struct Accepted {

@@ -25,6 +25,8 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kFiles,
     &modules::kReadBody,  // before whatever may use the body
     &modules::kRewrite,
+    &modules::kLimitConn,
+    &modules::kLimitReq,
     &modules::kAccess,
     &modules::kTryFiles,
     &modules::kStubStatus,

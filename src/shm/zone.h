@@ -23,7 +23,6 @@ struct ZoneKind {
     std::string_view name;           ///< as administrators see it, at most 23 bytes
     std::uint32_t layout = 1;        ///< raise it when the meaning of keys or values changes
     std::uint32_t cell_bytes = 128;  ///< memory comes in these; a multiple of 64, at least 128
-    bool is_kept = false;            ///< entries mean something to the next start (zone_state)
 };
 
 struct ZoneSize {

@@ -145,6 +145,30 @@ Result<> write_all(int fd, std::span<const char> bytes) {
     return {};
 }
 
+Result<> write_all_at(int fd, std::span<const char> bytes, off_t offset) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            return fail("pwrite()");
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+        offset += count;
+    }
+    return {};
+}
+
+Result<> sync_file(int fd) {
+    while (::fsync(fd) != 0) {
+        if (errno != EINTR) {
+            return fail("fsync()");
+        }
+    }
+    return {};
+}
+
 Result<> unlink(const char* path) {
     return checked(::unlink(path), "unlink()");
 }

@@ -51,6 +51,10 @@ struct FileInfo {
 [[nodiscard]] Result<Transfer> write_vector(int fd, std::span<const iovec> pieces);
 /// Writes all of it, retrying partial writes. For files, not for sockets.
 [[nodiscard]] Result<> write_all(int fd, std::span<const char> bytes);
+/// The same at a place of the file.
+[[nodiscard]] Result<> write_all_at(int fd, std::span<const char> bytes, off_t offset);
+/// fsync(2). Blocks: on the disk.
+[[nodiscard]] Result<> sync_file(int fd);
 [[nodiscard]] Result<> unlink(const char* path);
 [[nodiscard]] Result<> rename(const char* from, const char* to);
 [[nodiscard]] Result<> change_owner(const char* path, uid_t uid, gid_t gid);

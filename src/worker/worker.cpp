@@ -45,6 +45,10 @@ Worker::Worker(std::unique_ptr<event::Loop> loop, sys::UniqueFd channel)
                },
                this),
       pool_(*loop_, {}),
+      saver_(pool_, this,
+             [](void* self, const ipc::ZoneSaved& answer) {
+                 static_cast<Worker*>(self)->tell(answer);
+             }),
       gate_(*loop_),
       listeners_(*loop_, gate_,
                  {.owner = this,
@@ -153,6 +157,10 @@ void Worker::obey(ipc::Received& received) {
             be_born(message, received.fds);
         } else if constexpr (std::is_same_v<T, ipc::Listeners>) {
             take_listeners(message, received.fds);
+        } else if constexpr (std::is_same_v<T, ipc::Zones>) {
+            zones_.take(message, received.fds);
+        } else if constexpr (std::is_same_v<T, ipc::SaveZone>) {
+            saver_.save(message, received.fds);
         } else if constexpr (std::is_same_v<T, ipc::Release>) {
             listeners_.release(message.id, message.member);
         } else if constexpr (std::is_same_v<T, ipc::Prepare>) {
@@ -223,6 +231,8 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
     if (hello.level != 0) {
         journal_.use_level(static_cast<log::Level>(hello.level - 1));
     }
+    context_->slots = region_->table();
+    context_->slot = hello.slot;
     state_ = State::Waiting;
     prepare(hello.generation, fds[0]);
     if (hello.is_canary) {
@@ -287,6 +297,10 @@ void Worker::prepare(GenerationNumber number, const sys::UniqueFd& bundle) {
         compile_bundle(bundle.get(), number);
     if (!compiled) {
         tell(ipc::Refused{number, compiled.error()});
+        return;
+    }
+    if (auto attached = zones_.attach(**compiled); !attached) {
+        tell(ipc::Refused{number, attached.error()});
         return;
     }
     prepared_.emplace_back(std::move(*compiled));
@@ -407,6 +421,9 @@ void Worker::at_turn_end() {
 }
 
 void Worker::on_signal(const sys::SignalInfo& signal) {
+    if (saver_.is_busy()) {
+        return;  // a terminal signals all of its programs; the master waits for what we write
+    }
     switch (signal.number) {
         case SIGTERM:
         case SIGINT:

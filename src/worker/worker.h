@@ -28,6 +28,8 @@
 #include "net/protocol.h"
 #include "shm/shared_log.h"
 #include "worker/listeners.h"
+#include "worker/zone_saver.h"
+#include "worker/zones.h"
 
 namespace sluice::worker {
 
@@ -115,6 +117,9 @@ class Worker {
     metrics::Counters<net::ConnectionRow> connection_rows_;
     metrics::Counters<metrics::WorkerFact> facts_;
 
+    ZoneSaver saver_;
+    /// Before whatever holds a generation: their zones use its owner.
+    Zones zones_;
     net::AcceptGate gate_;
     Listeners listeners_;
     std::optional<net::WorkerContext> context_;

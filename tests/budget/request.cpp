@@ -101,6 +101,7 @@ class FixedFacts : public conf::Facts {
     std::string default_error_log() override { return "/dev/null"; }
     ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
     SinkId sink_id(std::string_view) override { return SinkId{1}; }
+    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
 
   private:
     std::string text_;

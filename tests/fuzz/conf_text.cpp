@@ -41,6 +41,7 @@ class OneFile : public conf::Facts {
     std::string default_error_log() override { return "/p/error.log"; }
     ListenerId listener_id(std::string_view) override { return ListenerId{++listeners_}; }
     SinkId sink_id(std::string_view) override { return SinkId{1}; }
+    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
 
   private:
     std::string_view text_;

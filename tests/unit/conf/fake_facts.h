@@ -72,6 +72,8 @@ class FakeFacts : public Facts {
         return ListenerId{id_of(listeners_, key)};
     }
 
+    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
+
     SinkId sink_id(std::string_view target) override {
         return SinkId{static_cast<std::uint16_t>(id_of(sinks_, target))};
     }

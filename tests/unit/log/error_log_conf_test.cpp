@@ -43,6 +43,8 @@ class TestFacts : public conf::Facts {
 
     ListenerId listener_id(std::string_view) override { return {}; }
 
+    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
+
     SinkId sink_id(std::string_view target) override {
         const auto next = static_cast<std::uint16_t>(ids.size());
         return ids.try_emplace(std::string(target), SinkId{next}).first->second;

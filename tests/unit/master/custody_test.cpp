@@ -69,6 +69,7 @@ class TextFacts final : public conf::Facts {
     ListenerId listener_id(std::string_view key) override { return ids.listener(key); }
 
     SinkId sink_id(std::string_view target) override { return ids.sink(target); }
+    ZoneId zone_id(std::string_view key) override { return ids.zone(key); }
 
     std::string text;
     Counting counting{{}};

@@ -46,6 +46,7 @@ class TextFacts final : public conf::Facts {
     std::string default_error_log() override { return "stderr"; }
     ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
     SinkId sink_id(std::string_view) override { return SinkId{1}; }
+    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
 
   private:
     std::string text_;

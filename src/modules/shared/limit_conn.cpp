@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// limit_conn: how many requests a key may have in progress at a time, over all workers. A key's
+// entry has one count for each worker that serves it, named by the worker's slot and the slot's
+// epoch: what a killed worker had counted is recognised as a dead one's and forgotten.
+// Runs in: any (settings), worker (rule).
+#include <cstring>
+#include <utility>
+
+#include "base/ascii.h"
+#include "modules/shared/features.h"
+#include "modules/shared/limits.h"
+#include "modules/shared/worker_context.h"
+#include "modules/shared/zone_argument.h"
+#include "proto/http/exchange.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
+
+namespace sluice::modules {
+
+namespace {
+
+using http::Exchange;
+using http::Verdict;
+
+constexpr shm::ZoneKind kCounts{.name = "limit_conn"};
+
+/// limit_conn_zone.
+struct Counted {
+    conf::ZoneSpec* zone = nullptr;
+    script::Template key;
+    Counted* next = nullptr;
+};
+
+/// limit_conn.
+struct Limit {
+    std::string_view zone_name;
+    conf::Position at;
+    const Counted* counted = nullptr;  ///< found when frozen
+    std::uint64_t most = 0;
+    Limit* next = nullptr;
+};
+
+struct Limits {
+    Limit* first = nullptr;
+};
+
+struct LimitConnConf {
+    Counted* zones = nullptr;  ///< of the http level
+    conf::Setting<Limits> limits;
+    conf::Setting<LimitStatus> status;
+    conf::Setting<LimitLogLevel> log_level;
+    conf::Setting<bool> dry_run;
+    const log::Destination* errors = nullptr;  ///< filled when bound
+};
+
+// ---- settings ----
+
+bool set_zone(conf::Build& build, const conf::Directive& directive, LimitConnConf& conf) {
+    Counted& counted = *build.arena().make<Counted>();
+    ZoneArgument zone;
+    for (const conf::Argument& argument : directive.args.subspan(1)) {
+        bool is_good = false;
+        if (argument.text.starts_with("zone=")) {
+            is_good = parse_zone(build, argument, zone);
+        } else if (argument.text.starts_with("shards=")) {
+            is_good = parse_shards(build, argument, zone);
+        } else {
+            return build.error(argument,
+                               "invalid parameter \"" + std::string(argument.text) + "\"",
+                               "zone=NAME:SIZE or shards=NUMBER");
+        }
+        if (!is_good) {
+            return false;
+        }
+    }
+    if (zone.name.empty()) {
+        return build.error(directive, "\"limit_conn_zone\" must have \"zone\" parameter",
+                           "zone=NAME:SIZE");
+    }
+    if (!script::compile_argument(build, directive.args[0], http::variables_of(build),
+                                  counted.key)) {
+        return false;
+    }
+    counted.zone = declare_zone(build, directive, zone, kCounts, directive.args[0].text);
+    counted.next = std::exchange(conf.zones, &counted);
+    return counted.zone != nullptr;
+}
+
+const Counted* find_counted(conf::Level& level, std::string_view name) {
+    for (const conf::Level* at = &level; at != nullptr; at = at->parent) {
+        for (const Counted* one = at->conf<LimitConnConf>().zones; one != nullptr;
+             one = one->next) {
+            if (one->zone != nullptr && one->zone->name == name) {
+                return one;
+            }
+        }
+    }
+    return nullptr;
+}
+
+/// A limit and the level where it stands, for the time when all zones are known.
+struct Unresolved {
+    Limit* limit = nullptr;
+    conf::Level* level = nullptr;
+};
+
+void resolve(conf::Build& build, void* object) {
+    const Unresolved& wanted = *static_cast<Unresolved*>(object);
+    if (find_zone(build, wanted.limit->at, wanted.limit->zone_name, kCounts) != nullptr) {
+        wanted.limit->counted = find_counted(*wanted.level, wanted.limit->zone_name);
+    }
+}
+
+bool set_limit(conf::Build& build, const conf::Directive& directive, LimitConnConf& conf) {
+    Limit& limit = *build.arena().make<Limit>();
+    limit.at = directive.at;
+    limit.zone_name = directive.args[0].text;
+    const conf::Argument& number = directive.args[1];
+    const std::optional<std::uint64_t> most = parse_decimal(number.text);
+    if (!most || *most == 0) {
+        return build.error(number,
+                           "invalid number of connections \"" + std::string(number.text) + "\"",
+                           "a number from 1 to 65535");
+    }
+    if (*most > 65535) {
+        return build.error(number, "connection limit must be less 65536", "a number from 1 to 65535");
+    }
+    limit.most = *most;
+    Limit** end = &conf.limits.value.first;
+    for (; *end != nullptr; end = &(*end)->next) {
+        if ((*end)->zone_name == limit.zone_name) {
+            return build.error(directive, "\"limit_conn\" directive is duplicate",
+                               "each zone once in a block");
+        }
+    }
+    *end = &limit;
+    build.on_frozen(&resolve, build.arena().make<Unresolved>(&limit, &build.level()));
+    return true;
+}
+
+constexpr conf::Row kRows[] = {
+    conf::row_fn<LimitConnConf, &set_zone>(
+        "limit_conn_zone", conf::kHttp, conf::take_range(2, 3),
+        "A shared zone that counts requests in progress by key: zone=NAME:SIZE.")
+        .repeats(),
+    conf::row_fn<&LimitConnConf::limits, &set_limit>(
+        "limit_conn", conf::kAnyHttp, conf::take(2),
+        "How many requests a key of the zone may have in progress at a time.")
+        .repeats(),
+    conf::row<&LimitConnConf::status>(
+        "limit_conn_status", conf::kAnyHttp, conf::take(1),
+        "The status of requests over the limit.")
+        .defaults("503").better("429"),
+    conf::row<&LimitConnConf::log_level>(
+        "limit_conn_log_level", conf::kAnyHttp, conf::take(1),
+        "The level of lines about refused requests.")
+        .defaults("error"),
+    conf::row<&LimitConnConf::dry_run>(
+        "limit_conn_dry_run", conf::kAnyHttp, conf::flag(),
+        "Count and log, but let every request pass.")
+        .defaults("off"),
+};
+constexpr conf::ConfKind kKind = conf::kind<LimitConnConf>("limit_conn", kRows);
+constexpr conf::Module kConf{"limit_conn", &kKind};
+
+// ---- counts ----
+
+/// What one worker has in progress for a key.
+struct WorkerCount {
+    std::uint16_t slot = 0;
+    std::uint16_t spare = 0;
+    std::uint32_t epoch = 0;
+    std::uint64_t count = 0;
+};
+
+constexpr std::size_t kMostWorkers = shm::kMaxUpdateBytes / sizeof(WorkerCount);
+
+/// The counts of an entry, while it is changed: a copy without those of dead workers.
+class Counts {
+  public:
+    Counts(const shm::Draft& draft, const net::WorkerContext& worker) : own_slot_(worker.slot) {
+        own_epoch_ = epoch_of(worker, worker.slot);
+        const std::size_t given = draft.size / sizeof(WorkerCount);
+        for (std::size_t i = 0; i < given; ++i) {
+            WorkerCount one;
+            std::memcpy(&one, draft.bytes.data() + i * sizeof one, sizeof one);
+            if (one.count != 0 && is_alive(worker, one)) {
+                counts_[size_++] = one;
+            }
+        }
+    }
+
+    [[nodiscard]] std::uint64_t sum() const {
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < size_; ++i) {
+            sum += counts_[i].count;
+        }
+        return sum;
+    }
+
+    /// This worker's own, added where it is not there; null where the entry is full.
+    WorkerCount* own() {
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (counts_[i].slot == own_slot_.value) {
+                return &counts_[i];
+            }
+        }
+        if (size_ == kMostWorkers) {
+            return nullptr;
+        }
+        counts_[size_] = {.slot = own_slot_.value, .epoch = own_epoch_};
+        return &counts_[size_++];
+    }
+
+    /// Puts the counts that are not 0 back.
+    [[nodiscard]] shm::Decision store(shm::Draft& draft) const {
+        draft.size = 0;
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (counts_[i].count != 0) {
+                std::memcpy(draft.bytes.data() + draft.size, &counts_[i], sizeof counts_[i]);
+                draft.size += sizeof counts_[i];
+            }
+        }
+        return draft.size == 0 ? shm::Decision::Erase : shm::Decision::Store;
+    }
+
+  private:
+    static std::uint32_t epoch_of(const net::WorkerContext& worker, SlotId slot) {
+        return slot.value < worker.slots.capacity() ? worker.slots.info(slot).epoch : 0;
+    }
+
+    static bool is_alive(const net::WorkerContext& worker, const WorkerCount& one) {
+        if (one.slot >= worker.slots.capacity()) {
+            return one.slot == worker.slot.value;
+        }
+        const shm::SlotInfo info = worker.slots.info(SlotId{one.slot});
+        return info.epoch == one.epoch && info.state != shm::SlotState::Free;
+    }
+
+    SlotId own_slot_;
+    std::uint32_t own_epoch_ = 0;
+    std::size_t size_ = 0;
+    std::array<WorkerCount, kMostWorkers> counts_;
+};
+
+/// Counts one more request of the key. False: that is one too many, and it is not counted.
+bool enter(const Limit& limit, std::string_view key, Millis now) {
+    bool may_pass = true;
+    const auto change = [&](shm::Draft& draft) {
+        Counts counts(draft, worker_context());
+        WorkerCount* const own = counts.own();
+        may_pass = counts.sum() < limit.most;
+        if (!may_pass || own == nullptr) {
+            return shm::Decision::Leave;
+        }
+        ++own->count;
+        return counts.store(draft);
+    };
+    static_cast<void>(zone_of(*limit.counted->zone).update(key, now, change));
+    return may_pass;
+}
+
+/// A counted request: given back when its exchange ends.
+struct Place : http::Holding {
+    const conf::ZoneSpec* zone = nullptr;
+    std::string_view key;
+};
+
+void leave(http::Holding& held) noexcept {
+    const Place& place = static_cast<Place&>(held);
+    const auto change = [&](shm::Draft& draft) {
+        Counts counts(draft, worker_context());
+        WorkerCount* const own = counts.own();
+        if (own != nullptr && own->count != 0) {
+            --own->count;
+        }
+        return counts.store(draft);
+    };
+    static_cast<void>(zone_of(*place.zone).update(place.key, worker_context().loop.now(), change));
+}
+
+// ---- the rule ----
+
+void release_note(http::Holding&) noexcept {}
+
+/// Gives back what this request has taken of the limits before the one that refuses it.
+void give_back(Exchange& exchange) {
+    for (http::Holding** at = &exchange.holdings; *at != nullptr;) {
+        http::Holding& held = **at;
+        if (held.release != &leave) {
+            at = &held.next;
+            continue;
+        }
+        *at = held.next;
+        leave(held);
+    }
+}
+
+Verdict turn_away(Exchange& exchange,
+                  const LimitConnConf& conf,
+                  const Limit& limit,
+                  LimitNote& note) {
+    const bool is_dry = *conf.dry_run;
+    if (conf.errors->takes(conf.log_level->level)) {
+        fmt::memory_buffer text;
+        fmt::format_to(std::back_inserter(text), "limiting connections{} by zone \"{}\"",
+                       is_dry ? ", dry run" : "", limit.zone_name);
+        log_limit(exchange, *conf.errors, conf.log_level->level, {text.data(), text.size()});
+    }
+    note.outcome = is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
+    give_back(exchange);
+    return is_dry ? Verdict::Declined : refuse(exchange, *conf.status, 1);
+}
+
+Verdict limit_connections(Exchange& exchange, const void* settings) {
+    const auto& conf = *static_cast<const LimitConnConf*>(settings);
+    if (find_note(exchange, &release_note) != nullptr) {
+        return Verdict::Declined;
+    }
+    LimitNote* const note = take_note(exchange, &release_note);
+    if (note == nullptr) {
+        return exchange.finish(500);
+    }
+    note->outcome = "PASSED";
+    const Millis now = worker_context().loop.now();
+    for (const Limit* limit = conf.limits->first; limit != nullptr; limit = limit->next) {
+        const std::string_view rendered = exchange.render(limit->counted->key);
+        auto* const place = exchange.arena.make<Place>();
+        const std::string_view key = exchange.arena.copy(rendered);
+        if (place == nullptr || rendered.data() == nullptr || key.data() == nullptr) {
+            return exchange.finish(500);
+        }
+        if (key.empty() || key.size() > shm::kMaxKeyBytes) {
+            continue;
+        }
+        if (!enter(*limit, key, now)) {
+            return turn_away(exchange, conf, *limit, *note);
+        }
+        place->release = &leave;
+        place->zone = limit->counted->zone;
+        place->key = key;
+        exchange.hold(*place);
+    }
+    return Verdict::Declined;
+}
+
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    LimitConnConf& conf = level.conf<LimitConnConf>();
+    if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
+        return {};
+    }
+    conf.errors = &level.conf<log::ErrorLogConf>().destination.value;
+    return {.run = &limit_connections, .settings = &conf};
+}
+
+script::Value get_status(const void* subject, Arena&, std::string_view) {
+    const LimitNote* const note =
+        find_note(*static_cast<const Exchange*>(subject), &release_note);
+    return note == nullptr ? script::Value::none() : script::Value{note->outcome};
+}
+
+constexpr script::VariableRow kVariables[] = {
+    {.name = "limit_conn_status",
+     .get = &get_status,
+     .sentence = "What limit_conn did: PASSED, REJECTED or REJECTED_DRY_RUN."},
+};
+
+}  // namespace
+
+constexpr http::Module kLimitConn{
+    .name = "limit_conn",
+    .conf = &kConf,
+    .bind = &bind,
+    .variables = kVariables,
+    .start_worker = &use_worker_context,
+    .stop_worker = nullptr,
+};
+
+}  // namespace sluice::modules

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// limit_req: how many requests a second a key may make, over all workers. A leaky bucket per key in
+// a shared zone: what comes faster than `rate` waits while the bucket holds at most `burst`, and is
+// refused beyond.
+// Runs in: any (settings), worker (rule).
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <span>
+
+#include "base/ascii.h"
+#include "modules/shared/features.h"
+#include "modules/shared/limits.h"
+#include "modules/shared/worker_context.h"
+#include "modules/shared/zone_argument.h"
+#include "proto/http/exchange.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
+
+namespace sluice::modules {
+
+namespace {
+
+using http::Exchange;
+using http::Verdict;
+
+constexpr shm::ZoneKind kBuckets{.name = "limit_req"};
+
+/// What the zone keeps for a key.
+struct Bucket {
+    std::int64_t excess = 0;  ///< thousandths of requests above the rate
+    std::int64_t last = 0;    ///< monotonic milliseconds of the last request that counted
+};
+
+/// limit_req_zone.
+struct Rate {
+    conf::ZoneSpec* zone = nullptr;
+    std::uint64_t per_second = 1000;  ///< thousandths of requests
+    script::Template key;
+    Rate* next = nullptr;
+};
+
+/// limit_req.
+struct Limit {
+    std::string_view zone_name;
+    conf::Position at;
+    const Rate* rate = nullptr;  ///< found when frozen
+    std::int64_t burst = 0;      ///< thousandths of requests
+    std::int64_t delay = 0;      ///< thousandths of requests that wait for nothing
+    Limit* next = nullptr;
+};
+
+struct Limits {
+    Limit* first = nullptr;
+};
+
+struct LimitReqConf {
+    Rate* rates = nullptr;  ///< of the http level
+    conf::Setting<Limits> limits;
+    conf::Setting<LimitStatus> status;
+    conf::Setting<LimitLogLevel> log_level;
+    conf::Setting<bool> dry_run;
+    const log::Destination* errors = nullptr;  ///< filled when bound
+};
+
+// ---- settings ----
+
+bool parse_rate(conf::Build& build, const conf::Argument& argument, std::uint64_t& out) {
+    std::string_view text = argument.text.substr(std::string_view("rate=").size());
+    std::uint64_t scale = 1;
+    if (text.ends_with("r/m")) {
+        scale = 60;
+    }
+    if (text.ends_with("r/s") || text.ends_with("r/m")) {
+        text.remove_suffix(3);
+    }
+    const std::optional<std::uint64_t> rate = parse_decimal(text);
+    if (!rate || *rate == 0 || *rate > std::numeric_limits<std::uint32_t>::max()) {
+        return build.error(argument, "invalid rate \"" + std::string(argument.text) + "\"",
+                           "rate=NUMBERr/s or rate=NUMBERr/m");
+    }
+    out = std::max<std::uint64_t>(1, *rate * 1000 / scale);
+    return true;
+}
+
+bool set_zone(conf::Build& build, const conf::Directive& directive, LimitReqConf& conf) {
+    Rate& rate = *build.arena().make<Rate>();
+    ZoneArgument zone;
+    for (const conf::Argument& argument : directive.args.subspan(1)) {
+        bool is_good = false;
+        if (argument.text.starts_with("zone=")) {
+            is_good = parse_zone(build, argument, zone);
+        } else if (argument.text.starts_with("rate=")) {
+            is_good = parse_rate(build, argument, rate.per_second);
+        } else if (argument.text.starts_with("shards=")) {
+            is_good = parse_shards(build, argument, zone);
+        } else {
+            return build.error(argument,
+                               "invalid parameter \"" + std::string(argument.text) + "\"",
+                               "zone=NAME:SIZE, rate=RATE or shards=NUMBER");
+        }
+        if (!is_good) {
+            return false;
+        }
+    }
+    if (zone.name.empty()) {
+        return build.error(directive, "\"limit_req_zone\" must have \"zone\" parameter",
+                           "zone=NAME:SIZE");
+    }
+    if (!script::compile_argument(build, directive.args[0], http::variables_of(build), rate.key)) {
+        return false;
+    }
+    rate.zone = declare_zone(build, directive, zone, kBuckets, directive.args[0].text);
+    rate.next = std::exchange(conf.rates, &rate);
+    return rate.zone != nullptr;
+}
+
+bool parse_count(conf::Build& build,
+                 const conf::Argument& argument,
+                 std::string_view name,
+                 std::int64_t& out) {
+    const std::optional<std::uint64_t> count = parse_decimal(argument.text.substr(name.size() + 1));
+    if (!count || *count == 0 || *count > std::numeric_limits<std::uint32_t>::max()) {
+        return build.error(argument,
+                           "invalid " + std::string(name) + " value \"" +
+                               std::string(argument.text) + "\"",
+                           "a number of requests from 1");
+    }
+    out = static_cast<std::int64_t>(*count) * 1000;
+    return true;
+}
+
+const Rate* find_rate(conf::Level& level, std::string_view name) {
+    for (const conf::Level* at = &level; at != nullptr; at = at->parent) {
+        for (const Rate* rate = at->conf<LimitReqConf>().rates; rate != nullptr;
+             rate = rate->next) {
+            if (rate->zone != nullptr && rate->zone->name == name) {
+                return rate;
+            }
+        }
+    }
+    return nullptr;
+}
+
+/// A limit and the level where it stands, for the time when all zones are known.
+struct Unresolved {
+    Limit* limit = nullptr;
+    conf::Level* level = nullptr;
+};
+
+void resolve(conf::Build& build, void* object) {
+    const Unresolved& wanted = *static_cast<Unresolved*>(object);
+    if (find_zone(build, wanted.limit->at, wanted.limit->zone_name, kBuckets) != nullptr) {
+        wanted.limit->rate = find_rate(*wanted.level, wanted.limit->zone_name);
+    }
+}
+
+bool set_limit(conf::Build& build, const conf::Directive& directive, LimitReqConf& conf) {
+    Limit& limit = *build.arena().make<Limit>();
+    limit.at = directive.at;
+    for (const conf::Argument& argument : directive.args) {
+        if (argument.text.starts_with("zone=")) {
+            limit.zone_name = argument.text.substr(5);
+        } else if (argument.text == "nodelay") {
+            limit.delay = std::numeric_limits<std::int64_t>::max() / 1000;
+        } else if (argument.text.starts_with("burst=")) {
+            if (!parse_count(build, argument, "burst", limit.burst)) {
+                return false;
+            }
+        } else if (argument.text.starts_with("delay=")) {
+            if (!parse_count(build, argument, "delay", limit.delay)) {
+                return false;
+            }
+        } else {
+            return build.error(argument,
+                               "invalid parameter \"" + std::string(argument.text) + "\"",
+                               "zone=NAME, burst=NUMBER, delay=NUMBER or nodelay");
+        }
+    }
+    if (limit.zone_name.empty()) {
+        return build.error(directive, "\"limit_req\" must have \"zone\" parameter", "zone=NAME");
+    }
+    Limit** end = &conf.limits.value.first;
+    for (; *end != nullptr; end = &(*end)->next) {
+        if ((*end)->zone_name == limit.zone_name) {
+            return build.error(directive, "\"limit_req\" directive is duplicate",
+                               "each zone once in a block");
+        }
+    }
+    *end = &limit;
+    build.on_frozen(&resolve, build.arena().make<Unresolved>(&limit, &build.level()));
+    return true;
+}
+
+constexpr conf::Row kRows[] = {
+    conf::row_fn<LimitReqConf, &set_zone>(
+        "limit_req_zone", conf::kHttp, conf::take_range(3, 4),
+        "A shared zone that counts requests by key: zone=NAME:SIZE and rate=NUMBERr/s or r/m.")
+        .repeats(),
+    conf::row_fn<&LimitReqConf::limits, &set_limit>(
+        "limit_req", conf::kAnyHttp, conf::take_range(1, 3),
+        "Limit requests by zone=NAME; burst=NUMBER may wait, nodelay or delay=NUMBER of them not.")
+        .repeats(),
+    conf::row<&LimitReqConf::status>(
+        "limit_req_status", conf::kAnyHttp, conf::take(1),
+        "The status of requests over the limit; 429 comes with Retry-After.")
+        .defaults("503").better("429"),
+    conf::row<&LimitReqConf::log_level>(
+        "limit_req_log_level", conf::kAnyHttp, conf::take(1),
+        "The level of lines about refused requests; delayed ones are told one level below.")
+        .defaults("error"),
+    conf::row<&LimitReqConf::dry_run>(
+        "limit_req_dry_run", conf::kAnyHttp, conf::flag(),
+        "Count and log, but let every request pass.")
+        .defaults("off"),
+};
+constexpr conf::ConfKind kKind = conf::kind<LimitReqConf>("limit_req", kRows);
+constexpr conf::Module kConf{"limit_req", &kKind};
+
+// ---- the bucket ----
+
+/// What the buckets said of one request.
+struct Judgement {
+    bool is_refused = false;
+    std::int64_t excess = 0;  ///< thousandths, of the limit that decides
+    const Limit* limit = nullptr;
+    Millis delay{0};
+};
+
+/// The bucket's excess when one more request comes at `now`. Clocks of workers may differ by a turn.
+std::int64_t excess_at(const Bucket& bucket, const Rate& rate, Millis now) {
+    std::int64_t passed = now.count() - bucket.last;
+    if (passed < 0) {
+        passed = passed < -60'000 ? 1 : 0;
+    }
+    // A bucket that was left alone this long is empty at every rate.
+    passed = std::min<std::int64_t>(passed, std::int64_t{1} << 30);
+    const auto per_second = static_cast<std::int64_t>(rate.per_second);
+    return std::max<std::int64_t>(0, bucket.excess - per_second * passed / 1000 + 1000);
+}
+
+/// Lets one request into the key's bucket, or only looks. A zone that is busy or full lets it pass.
+std::int64_t pour(const Limit& limit, std::string_view key, Millis now, bool is_counted) {
+    std::int64_t excess = 0;
+    const auto change = [&](shm::Draft& draft) {
+        Bucket bucket{.excess = 0, .last = now.count()};
+        if (!draft.is_new && draft.size == sizeof bucket) {
+            std::memcpy(&bucket, draft.bytes.data(), sizeof bucket);
+            excess = excess_at(bucket, *limit.rate, now);
+        }
+        if (excess > limit.burst || !is_counted) {
+            return shm::Decision::Leave;
+        }
+        bucket = {.excess = excess, .last = std::max(bucket.last, now.count())};
+        std::memcpy(draft.bytes.data(), &bucket, sizeof bucket);
+        draft.size = sizeof bucket;
+        // Empty again by then: nothing is lost with it.
+        const auto per_second = static_cast<std::int64_t>(limit.rate->per_second);
+        draft.expires = now + Millis((excess + 1000) * 1000 / per_second + 1000);
+        return shm::Decision::Store;
+    };
+    static_cast<void>(zone_of(*limit.rate->zone).update(key, now, change));
+    return excess;
+}
+
+Millis wait_for(const Limit& limit, std::int64_t excess) {
+    if (excess <= limit.delay) {
+        return Millis(0);
+    }
+    return Millis((excess - limit.delay) * 1000 /
+                  static_cast<std::int64_t>(limit.rate->per_second));
+}
+
+/// Asks every limit, and only if none refuses counts the request in all of them.
+Judgement judge(Exchange& exchange, const Limits& limits, Millis now, bool& is_out_of_memory) {
+    Judgement out;
+    for (const bool is_counted : {false, true}) {
+        for (const Limit* limit = limits.first; limit != nullptr; limit = limit->next) {
+            const std::string_view key = exchange.render(limit->rate->key);
+            is_out_of_memory = is_out_of_memory || key.data() == nullptr;
+            if (key.empty() || key.size() > shm::kMaxKeyBytes ||
+                (!is_counted && limits.first->next == nullptr)) {
+                continue;  // one limit alone is asked and counted in one step
+            }
+            const std::int64_t excess = pour(*limit, key, now, is_counted);
+            if (excess > limit->burst) {
+                return {.is_refused = true, .excess = excess, .limit = limit};
+            }
+            if (const Millis wait = wait_for(*limit, excess); is_counted && wait > out.delay) {
+                out = {.excess = excess, .limit = limit, .delay = wait};
+            }
+        }
+    }
+    return out;
+}
+
+// ---- the rule ----
+
+/// A request that waits for its turn. Lies in the exchange's arena.
+struct Delay : event::Timer, http::Holding {
+    Exchange* exchange = nullptr;
+};
+
+void release_note(http::Holding&) noexcept {}
+
+Verdict wait_in_line(Exchange& exchange, Millis delay) {
+    // No destructor runs: giving the holding back takes the timer out.
+    void* const place = exchange.arena.allocate(sizeof(Delay), alignof(Delay));
+    if (place == nullptr) {
+        return exchange.finish(500);
+    }
+    auto* const waiting = ::new (place) Delay;
+    waiting->exchange = &exchange;
+    waiting->release = [](http::Holding& held) noexcept {
+        event::TimerWheel::disarm(static_cast<Delay&>(held));
+    };
+    waiting->fire = [](event::Timer& timer) {
+        static_cast<Delay&>(timer).exchange->resume_phases();
+    };
+    exchange.hold(*waiting);
+    worker_context().loop.arm(*waiting, delay);
+    return Verdict::Waiting;
+}
+
+void tell(const Exchange& exchange,
+          const LimitReqConf& conf,
+          const Judgement& judged,
+          log::Level level) {
+    if (!conf.errors->takes(level)) {
+        return;
+    }
+    fmt::memory_buffer text;
+    fmt::format_to(std::back_inserter(text), "{}{}, excess: {}.{:03}{} by zone \"{}\"",
+                   judged.is_refused ? "limiting requests" : "delaying request",
+                   *conf.dry_run ? ", dry run" : "", judged.excess / 1000, judged.excess % 1000,
+                   judged.is_refused ? "" : ",", judged.limit->zone_name);
+    log_limit(exchange, *conf.errors, level, {text.data(), text.size()});
+}
+
+Verdict limit_requests(Exchange& exchange, const void* settings) {
+    const auto& conf = *static_cast<const LimitReqConf*>(settings);
+    if (find_note(exchange, &release_note) != nullptr) {
+        return Verdict::Declined;
+    }
+    const Millis now = worker_context().loop.now();
+    bool is_out_of_memory = false;
+    const Judgement judged = judge(exchange, *conf.limits, now, is_out_of_memory);
+    LimitNote* const note = take_note(exchange, &release_note);
+    if (note == nullptr || is_out_of_memory) {
+        return exchange.finish(500);
+    }
+    const bool is_dry = *conf.dry_run;
+    if (judged.is_refused) {
+        tell(exchange, conf, judged, conf.log_level->level);
+        note->outcome = is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
+        const auto rate = static_cast<std::int64_t>(judged.limit->rate->per_second);
+        const std::int64_t over = judged.excess - judged.limit->burst;
+        return is_dry ? Verdict::Declined
+                      : refuse(exchange, *conf.status, (over + rate - 1) / rate);
+    }
+    if (judged.delay.count() > 0) {
+        const log::Level level = conf.log_level->level;
+        tell(exchange, conf, judged,
+             level == log::Level::Info ? level
+                                       : static_cast<log::Level>(static_cast<int>(level) + 1));
+        note->outcome = is_dry ? "DELAYED_DRY_RUN" : "DELAYED";
+        return is_dry ? Verdict::Declined : wait_in_line(exchange, judged.delay);
+    }
+    note->outcome = "PASSED";
+    return Verdict::Declined;
+}
+
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    LimitReqConf& conf = level.conf<LimitReqConf>();
+    if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
+        return {};
+    }
+    conf.errors = &level.conf<log::ErrorLogConf>().destination.value;
+    return {.run = &limit_requests, .settings = &conf};
+}
+
+script::Value get_status(const void* subject, Arena&, std::string_view) {
+    const LimitNote* const note =
+        find_note(*static_cast<const Exchange*>(subject), &release_note);
+    return note == nullptr ? script::Value::none() : script::Value{note->outcome};
+}
+
+constexpr script::VariableRow kVariables[] = {
+    {.name = "limit_req_status",
+     .get = &get_status,
+     .sentence = "What limit_req did: PASSED, DELAYED, REJECTED, or either with _DRY_RUN."},
+};
+
+}  // namespace
+
+constexpr http::Module kLimitReq{
+    .name = "limit_req",
+    .conf = &kConf,
+    .bind = &bind,
+    .variables = kVariables,
+    .start_worker = &use_worker_context,
+    .stop_worker = nullptr,
+};
+
+}  // namespace sluice::modules
