@@ -275,8 +275,8 @@ struct SaveZone {
     bool drops_user = false;  ///< whether uid, gid and user_name apply
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::string user_name;
-    std::string kind;
+    std::string user_name{};
+    std::string kind{};
     std::uint32_t layout = 0;
     std::uint32_t cell_bytes = 0;
     std::uint64_t bytes = 0;

@@ -145,8 +145,10 @@ void Zones::roll_back() {
 }
 
 void Zones::commit(const conf::Generation& next) {
-    std::erase_if(held_, [&](auto& entry) {
-        entry.second.is_candidate = false;
+    for (auto& [id, held] : held_) {
+        held.is_candidate = false;
+    }
+    std::erase_if(held_, [&](const auto& entry) {
         return std::none_of(next.zones().begin(), next.zones().end(),
                             [&](const auto& spec) { return spec->id == entry.first; });
     });

@@ -28,6 +28,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kLimitConn,
     &modules::kLimitReq,
     &modules::kAccess,
+    &modules::kKv,
     &modules::kTryFiles,
     &modules::kStubStatus,
     &modules::kStatusApi,
