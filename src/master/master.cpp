@@ -190,6 +190,7 @@ int Master::serve(void (*on_serving)(void*), void* context) {
     journal_->use_lanes(&*lanes_);
     log::write(log::Level::Notice, "sluice {}, generation {}, {} worker processes", start_.version,
                reload_.current().value, settings().worker_processes.value);
+    tell_of_zones();
     for (const std::string& warning : current_.warnings) {
         log::write(log::Level::Warn, "{}", warning.substr(0, warning.find('\n')));
     }

@@ -166,6 +166,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void on_zone_saved(Child& saver, const ipc::ZoneSaved& saved);
     [[nodiscard]] bool is_saving_at_end();
     void arm_save_timer();
+    void tell_of_zones();
 
     // ---- orders.cpp: signals ----
     void obey(const sys::SignalInfo& signal);

@@ -91,8 +91,10 @@ Master::Outcome<void> Master::open_resources() {
     if (auto made = make_directories(next); !made) {
         return std::unexpected(joined(made.error()));
     }
-    if (auto opened = zones_.open(next); !opened) {
-        return std::unexpected(joined(opened.error()));
+    const auto zones = zones_.open(next);
+    tell_of_zones();
+    if (!zones) {
+        return std::unexpected(joined(zones.error()));
     }
     const std::size_t members = conf::process_conf(next).worker_processes.value;
     if (auto opened = custody_.open(next, members); !opened) {

@@ -156,4 +156,10 @@ void Master::arm_save_timer() {
     }
 }
 
+void Master::tell_of_zones() {
+    for (const ZoneNote& note : zones_.take_notes()) {
+        log::write(note.level, "{}", note.text);
+    }
+}
+
 }  // namespace sluice::master

@@ -77,8 +77,8 @@ Zones::Outcome Zones::open_one(const conf::ZoneSpec& spec) {
             fmt::format("zone \"{}\": {}", spec.name, log::Failure{zone.error()}));
     }
     if (was_in_use) {
-        log::write(log::Level::Notice,
-                   "zone \"{}\" changes its size or use: the new one begins empty", spec.name);
+        note(log::Level::Notice, "zone \"{}\" changes its size or use: the new one begins empty",
+             spec.name);
     } else if (is_new && !spec.state_path.empty()) {
         restore(spec, *zone);
     }
@@ -98,9 +98,9 @@ Result<shm::Zone> Zones::adopt_or_create(const conf::ZoneSpec& spec, bool& is_ne
         if (auto zone = shm::Zone::attach(kind_of(spec), size_of(spec), std::move(fd)); zone) {
             return zone;
         }
-        log::write(log::Level::Warn,
-                   "zone \"{}\" of the old program is of another layout: the new one begins empty",
-                   spec.name);
+        note(log::Level::Warn,
+             "zone \"{}\" of the old program is of another layout: the new one begins empty",
+             spec.name);
     }
     is_new = true;
     return shm::Zone::create(kind_of(spec), size_of(spec));
@@ -118,7 +118,7 @@ void Zones::restore(const conf::ZoneSpec& spec, const shm::Zone& zone) {
     const Result<std::string> bytes = sys::read_file(path.c_str(), spec.bytes + 4096);
     if (!bytes) {
         if (bytes.error().code != ENOENT) {
-            log::write(log::Level::Error, "zone \"{}\" begins empty: {}", spec.name,
+            note(log::Level::Error, "zone \"{}\" begins empty: {}", spec.name,
                        log::Failure{bytes.error(), "\"" + path + "\""});
         }
         return;
@@ -131,13 +131,13 @@ void Zones::restore(const conf::ZoneSpec& spec, const shm::Zone& zone) {
     const auto restored =
         shm::restore_zone(user, spec.use.kind, spec.use.layout, clocks, *bytes);
     if (!restored) {
-        log::write(log::Level::Error, "zone \"{}\" begins empty: \"{}\" is refused: {}", spec.name,
+        note(log::Level::Error, "zone \"{}\" begins empty: \"{}\" is refused: {}", spec.name,
                    path, restored.error());
         return;
     }
-    log::write(log::Level::Notice,
-               "zone \"{}\": {} entries restored from \"{}\", {} had expired, {} found no room",
-               spec.name, restored->entries, path, restored->expired, restored->refused);
+    note(log::Level::Notice,
+         "zone \"{}\": {} entries restored from \"{}\", {} had expired, {} found no room", spec.name,
+         restored->entries, path, restored->expired, restored->refused);
 }
 
 void Zones::roll_back() {

@@ -8,11 +8,15 @@
 #include <expected>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/units.h"
 #include "conf/generation.h"
 #include "ipc/message.h"
+#include "log/level.h"
 #include "shm/zone.h"
 #include "sys/futex.h"
 #include "sys/unique_fd.h"
@@ -23,6 +27,12 @@ namespace sluice::master {
 struct ZonesMessage {
     ipc::Zones message;
     std::vector<int> fds;
+};
+
+/// What happened to a zone, for the error log; at the start that is not open yet.
+struct ZoneNote {
+    log::Level level = log::Level::Notice;
+    std::string text;
 };
 
 /// A zone as an upgrade passes it on; the key tells everything that has to agree.
@@ -48,6 +58,9 @@ class Zones {
     /// mappings as long as they need them.
     void commit(const conf::Generation& next);
 
+    /// What open() has to tell; forgets it.
+    [[nodiscard]] std::vector<ZoneNote> take_notes() { return std::exchange(notes_, {}); }
+
     /// What a worker needs for `generation`.
     [[nodiscard]] std::vector<ZonesMessage> messages(const conf::Generation& generation) const;
     [[nodiscard]] std::vector<ZoneHeirloom> heirlooms() const;
@@ -69,9 +82,16 @@ class Zones {
     [[nodiscard]] Outcome open_one(const conf::ZoneSpec& spec);
     [[nodiscard]] Result<shm::Zone> adopt_or_create(const conf::ZoneSpec& spec, bool& is_new);
     void restore(const conf::ZoneSpec& spec, const shm::Zone& zone);
+
+    template <class... Args>
+    void note(log::Level level, fmt::format_string<Args...> format, const Args&... args) {
+        notes_.push_back({level, fmt::vformat(format, fmt::make_format_args(args...))});
+    }
+
     [[nodiscard]] bool is_in_use(std::string_view name) const;
 
     std::map<ZoneId, Held> held_;
+    std::vector<ZoneNote> notes_;
     std::map<std::string, sys::UniqueFd> inherited_;
     sys::RobustOwner owner_;
 };

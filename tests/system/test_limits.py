@@ -47,7 +47,7 @@ class Limits(SluiceTest):
         first, second = server.get("/file?key=a"), server.get("/file?key=a")
 
         self.assertEqual((first.status, second.status), (200, 429))
-        self.assertEqual(second.header("Retry-After"), "60")
+        self.assertIn(int(second.header("Retry-After")), range(60, 64))
         self.assertEqual(self.status(server, "/file?key=b"), 200, "another key")
         self.assertEqual(self.status(server, "/file"), 200, "no key, no limit")
         self.assertEqual(self.status(server, "/file"), 200)
@@ -183,7 +183,7 @@ class BadLimits(SluiceTest):
         text = self.complaint("limit_req_zone $uri zone=x:1m rate=1r/s;\n limit_conn_zone $uri zone=x:1m;")
 
         self.assertIn('the shared memory zone "x" is already declared for a different use', text)
-        self.assertRegex(text, r"it is a limit_req_zone in .*:1")
+        self.assertRegex(text, r"it is a limit_req_zone in .*:2")
 
     def test_sizes_rates_and_unknown_zones(self):
         for http, server, expected in [
