@@ -12,6 +12,7 @@
 #include "modules/http/features.h"
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
+#include "modules/shared/zone_section.h"
 #include "net/connection_rows.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
@@ -59,6 +60,7 @@ constexpr const metrics::Section* kStatusSections[] = {
     &modules::kConnectionSection,
     &modules::kRequestSection,
     &modules::kWorkerSection,
+    &modules::kZoneSection,
     &modules::kLogSection,
     &modules::kCounterSection,
 };

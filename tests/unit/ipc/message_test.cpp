@@ -68,6 +68,19 @@ std::vector<Case> all_kinds() {
                .suppressed = 6,
                .text = "event"},
          Sender::Logger},
+        {Zones{{ZoneId{1}, ZoneId{~0U}}}, Sender::Master},
+        {SaveZone{.id = ZoneId{3},
+                  .drops_user = true,
+                  .uid = 1,
+                  .gid = 2,
+                  .user_name = "u",
+                  .kind = "kv",
+                  .layout = 1,
+                  .cell_bytes = 256,
+                  .bytes = 1ULL << 40,
+                  .shards = 16},
+         Sender::Master},
+        {ZoneSaved{.id = ZoneId{3}, .entries = 7, .bytes = 1000, .failure = -28}, Sender::Worker},
     };
 }
 
