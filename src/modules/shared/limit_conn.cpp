@@ -11,6 +11,7 @@
 #include "modules/shared/limits.h"
 #include "modules/shared/worker_context.h"
 #include "modules/shared/zone_argument.h"
+#include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "script/template_argument.h"
@@ -50,7 +51,6 @@ struct LimitConnConf {
     conf::Setting<LimitStatus> status;
     conf::Setting<LimitLogLevel> log_level;
     conf::Setting<bool> dry_run;
-    const log::Destination* errors = nullptr;  ///< filled when bound
 };
 
 // ---- settings ----
@@ -154,7 +154,7 @@ constexpr conf::Row kRows[] = {
     conf::row<&LimitConnConf::log_level>(
         "limit_conn_log_level", conf::kAnyHttp, conf::take(1),
         "The level of lines about refused requests.")
-        .defaults("error"),
+        .defaults("error").better("info"),
     conf::row<&LimitConnConf::dry_run>(
         "limit_conn_dry_run", conf::kAnyHttp, conf::flag(),
         "Count and log, but let every request pass.")
@@ -301,12 +301,8 @@ Verdict turn_away(Exchange& exchange,
                   const Limit& limit,
                   LimitNote& note) {
     const bool is_dry = *conf.dry_run;
-    if (conf.errors->takes(conf.log_level->level)) {
-        fmt::memory_buffer text;
-        fmt::format_to(std::back_inserter(text), "limiting connections{} by zone \"{}\"",
-                       is_dry ? ", dry run" : "", limit.zone_name);
-        log_limit(exchange, *conf.errors, conf.log_level->level, {text.data(), text.size()});
-    }
+    http::write_error(exchange, conf.log_level->level, "limiting connections{} by zone \"{}\"",
+                      is_dry ? ", dry run" : "", limit.zone_name);
     note.outcome = is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
     give_back(exchange);
     return is_dry ? Verdict::Declined : refuse(exchange, *conf.status, 1);
@@ -345,11 +341,10 @@ Verdict limit_connections(Exchange& exchange, const void* settings) {
 }
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
-    LimitConnConf& conf = level.conf<LimitConnConf>();
+    const LimitConnConf& conf = level.conf<LimitConnConf>();
     if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
         return {};
     }
-    conf.errors = &level.conf<log::ErrorLogConf>().destination.value;
     return {.run = &limit_connections, .settings = &conf};
 }
 

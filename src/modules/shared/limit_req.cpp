@@ -13,6 +13,7 @@
 #include "modules/shared/limits.h"
 #include "modules/shared/worker_context.h"
 #include "modules/shared/zone_argument.h"
+#include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "script/template_argument.h"
@@ -60,7 +61,6 @@ struct LimitReqConf {
     conf::Setting<LimitStatus> status;
     conf::Setting<LimitLogLevel> log_level;
     conf::Setting<bool> dry_run;
-    const log::Destination* errors = nullptr;  ///< filled when bound
 };
 
 // ---- settings ----
@@ -208,7 +208,7 @@ constexpr conf::Row kRows[] = {
     conf::row<&LimitReqConf::log_level>(
         "limit_req_log_level", conf::kAnyHttp, conf::take(1),
         "The level of lines about refused requests; delayed ones are told one level below.")
-        .defaults("error"),
+        .defaults("error").better("info"),
     conf::row<&LimitReqConf::dry_run>(
         "limit_req_dry_run", conf::kAnyHttp, conf::flag(),
         "Count and log, but let every request pass.")
@@ -326,15 +326,15 @@ void tell(const Exchange& exchange,
           const LimitReqConf& conf,
           const Judgement& judged,
           log::Level level) {
-    if (!conf.errors->takes(level)) {
-        return;
+    const char* const dry = *conf.dry_run ? ", dry run" : "";
+    if (judged.is_refused) {
+        return http::write_error(exchange, level,
+                                 "limiting requests{}, excess: {}.{:03} by zone \"{}\"", dry,
+                                 judged.excess / 1000, judged.excess % 1000,
+                                 judged.limit->zone_name);
     }
-    fmt::memory_buffer text;
-    fmt::format_to(std::back_inserter(text), "{}{}, excess: {}.{:03}{} by zone \"{}\"",
-                   judged.is_refused ? "limiting requests" : "delaying request",
-                   *conf.dry_run ? ", dry run" : "", judged.excess / 1000, judged.excess % 1000,
-                   judged.is_refused ? "" : ",", judged.limit->zone_name);
-    log_limit(exchange, *conf.errors, level, {text.data(), text.size()});
+    http::write_error(exchange, level, "delaying request{}, excess: {}.{:03}, by zone \"{}\"", dry,
+                      judged.excess / 1000, judged.excess % 1000, judged.limit->zone_name);
 }
 
 Verdict limit_requests(Exchange& exchange, const void* settings) {
@@ -371,11 +371,10 @@ Verdict limit_requests(Exchange& exchange, const void* settings) {
 }
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
-    LimitReqConf& conf = level.conf<LimitReqConf>();
+    const LimitReqConf& conf = level.conf<LimitReqConf>();
     if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
         return {};
     }
-    conf.errors = &level.conf<log::ErrorLogConf>().destination.value;
     return {.run = &limit_requests, .settings = &conf};
 }
 

@@ -3,8 +3,9 @@
 // Runs in: any (settings), worker.
 #include "modules/shared/limits.h"
 
+#include <fmt/format.h>
+
 #include "base/ascii.h"
-#include "proto/http/site.h"
 
 namespace sluice::modules {
 
@@ -42,25 +43,6 @@ http::Verdict refuse(http::Exchange& exchange,
                           exchange.reply.add(exchange.arena, "Retry-After", kept));
     }
     return exchange.finish(status.status);
-}
-
-void log_limit(const http::Exchange& exchange,
-               const log::Destination& destination,
-               log::Level level,
-               std::string_view what) {
-    if (!destination.takes(level)) {
-        return;
-    }
-    const http::Request& request = exchange.request;
-    const std::string_view server = exchange.server == nullptr ? "" : exchange.server->name;
-    fmt::memory_buffer text;
-    const auto out = std::back_inserter(text);
-    fmt::format_to(out, "{}, client: {}, server: {}, request: \"{}\"", what,
-                   exchange.wire.peer().host(), server, log::Escaped{request.line});
-    if (const std::string_view host = request.get(http::Field::Host); host.data() != nullptr) {
-        fmt::format_to(out, ", host: \"{}\"", log::Escaped{host});
-    }
-    log::write_to(destination, level, "{}", std::string_view(text.data(), text.size()));
 }
 
 }  // namespace sluice::modules

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What limit_req and limit_conn share: settings of every limit, the note that an exchange carries,
-// the refusal and the log line.
+// the refusal.
 // Runs in: any (settings), worker.
 #pragma once
 
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "conf/build.h"
 #include "conf/row.h"
-#include "log/error_log_conf.h"
 #include "log/level.h"
-#include "log/log.h"
 #include "proto/http/exchange.h"
 
 namespace sluice::modules {
@@ -44,12 +40,6 @@ struct LimitNote : http::Holding {
 [[nodiscard]] http::Verdict refuse(http::Exchange& exchange,
                                    const LimitStatus& status,
                                    std::int64_t retry_after_seconds);
-
-/// Writes `what` with the request's circumstances, as nginx does, to `destination`.
-void log_limit(const http::Exchange& exchange,
-               const log::Destination& destination,
-               log::Level level,
-               std::string_view what);
 
 }  // namespace sluice::modules
 
