@@ -219,7 +219,7 @@ std::expected<Uri, UriFault> parse_target(std::string_view target,
 std::expected<std::string_view, UriFault> normalise_path(std::string_view raw,
                                                          bool merge_slashes,
                                                          Arena& arena) {
-    if (!raw.starts_with('/')) {
+    if (!raw.starts_with('/') || raw.find('\0') != raw.npos) {
         return malformed();
     }
     return normalise(raw, merge_slashes, arena);
