@@ -40,10 +40,13 @@ void Arena::reset() {
     if (first_ == nullptr) {
         return;
     }
+    next_ = reinterpret_cast<char*>(first_) + sizeof(Block);
+    if (newest_ == first_) [[likely]] {
+        return;
+    }
     free_blocks(first_);
     newest_ = first_;
     footprint_ = first_->size;
-    next_ = reinterpret_cast<char*>(first_) + sizeof(Block);
     end_ = reinterpret_cast<char*>(first_) + first_->size;
 }
 

@@ -34,6 +34,10 @@ Run memory_run(const Chain& chain, std::size_t budget) {
 }
 
 Result<sys::Transfer> send_memory(int fd, const Chain& chain, std::size_t budget) {
+    const Piece& front = chain.front();
+    if (chain.size() == 1 && front.size <= budget) [[likely]] {
+        return sys::send(fd, {front.data, front.size}, 0);
+    }
     const Run run = memory_run(chain, budget);
     // With MSG_MORE the kernel holds back a partial packet until the file's first bytes fill it.
     const int flags = run.is_before_file ? MSG_MORE : 0;

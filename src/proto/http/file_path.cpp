@@ -3,6 +3,7 @@
 // Runs in: worker.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
@@ -53,10 +54,41 @@ bool climbs_out(const script::Template& base, std::string_view directory, std::s
     return false;
 }
 
+bool has_double_dot(std::string_view text) {
+    for (std::size_t at = text.find('.'); at < text.size(); at = text.find('.', at + 1)) {
+        if (at + 1 < text.size() && text[at + 1] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What nearly every path is made of: a constant root, and a uri that begins with a slash and climbs
+// nowhere.
+bool is_plain(const FileBase& base, std::string_view uri) {
+    return !base.is_alias && base.path.constant().starts_with('/') && uri.starts_with('/') &&
+           !has_double_dot(uri);
+}
+
+std::string_view joined(Arena& arena, std::string_view root, std::string_view uri) {
+    const std::size_t size = root.size() + uri.size();
+    char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
+    if (out == nullptr) {
+        return {};
+    }
+    std::memcpy(out, root.data(), root.size());
+    std::memcpy(out + root.size(), uri.data(), uri.size());
+    out[size] = '\0';
+    return {out, size};
+}
+
 }  // namespace
 
 std::string_view document_root(Exchange& exchange) {
     const FileBase& base = exchange.location->core->file_base.value;
+    if (const std::string_view fixed = base.path.constant(); fixed.starts_with('/')) [[likely]] {
+        return fixed;
+    }
     const std::string_view path = exchange.render(base.path);
     if (path.data() == nullptr || path.starts_with('/')) {
         return path;
@@ -67,6 +99,9 @@ std::string_view document_root(Exchange& exchange) {
 
 std::string_view file_path(Exchange& exchange, std::string_view uri) {
     const FileBase& base = exchange.location->core->file_base.value;
+    if (is_plain(base, uri)) [[likely]] {
+        return joined(exchange.arena, base.path.constant(), uri);
+    }
     if (base.is_alias && exchange.is_uri_rewritten) [[unlikely]] {
         complain(exchange, log::Level::Error,
                  "\"alias\" cannot be used in location \"{}\" where URI was rewritten",

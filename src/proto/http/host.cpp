@@ -17,6 +17,7 @@ enum HostClass : std::uint8_t {
     kHex = 4,     ///< may stand in an IPv6 address: digits, ':' and '.'
     kFuture = 8,  ///< may stand in an IPvFuture address behind its version
     kDot = 16,
+    kSimple = 32,  ///< small letter, digit or '-'
 };
 
 constexpr std::array<std::uint8_t, 256> kClasses = [] {
@@ -33,6 +34,9 @@ constexpr std::array<std::uint8_t, 256> kClasses = [] {
             table[i] |= kUpper;
         }
     }
+    for (const char c : std::string_view("-0123456789abcdefghijklmnopqrstuvwxyz")) {
+        table[static_cast<unsigned char>(c)] |= kSimple;
+    }
     for (const char c : std::string_view("-._~!$&'()*+,;=")) {
         table[static_cast<unsigned char>(c)] |= kName | kFuture;
     }
@@ -46,6 +50,23 @@ constexpr std::size_t kNoHost = std::string_view::npos;
 
 std::uint8_t class_of(char c) {
     return kClasses[static_cast<unsigned char>(c)];
+}
+
+// How many bytes at the front are labels of simple bytes with single dots between them: all of
+// nearly every host.
+std::size_t simple_size(std::string_view text) {
+    const auto is_simple = [text](std::size_t i) {
+        return i < text.size() && (class_of(text[i]) & kSimple) != 0;
+    };
+    std::size_t size = 0;
+    for (;; ++size) {
+        while (is_simple(size)) {
+            ++size;
+        }
+        if (size == 0 || size == text.size() || text[size] != '.' || !is_simple(size + 1)) {
+            return size;
+        }
+    }
 }
 
 bool is_made_of(std::string_view text, std::uint8_t wanted) {
@@ -115,6 +136,10 @@ std::expected<std::string_view, UriFault> parse_host(std::string_view authority,
             return std::unexpected(UriFault::Malformed);
         }
     } else {
+        size = simple_size(authority);
+        if (size == authority.size() && size > 0) [[likely]] {
+            return authority;
+        }
         seen = 0;
         std::uint8_t last = 0;
         for (; size < authority.size(); ++size) {

@@ -112,6 +112,16 @@ Verdict run_phase(Exchange& exchange) {
     return Verdict::Declined;
 }
 
+// Skips phases that nothing is to be done in: most of them, for most requests.
+void skip_empty_phases(Exchange& exchange) {
+    PhaseCursor& cursor = exchange.cursor;
+    while (cursor.phase < Phase::Content && rules_of(exchange, cursor.phase).empty() &&
+           (cursor.phase != Phase::Rewrite || cursor.is_located)) {
+        cursor.phase = next(cursor.phase);
+        cursor.rule = 0;
+    }
+}
+
 void run_rules(Exchange& exchange, Phase phase) {
     for (const BoundRule& rule : rules_of(exchange, phase)) {
         static_cast<void>(rule.run(exchange, rule.settings));
@@ -170,6 +180,7 @@ bool run_phases(Exchange& exchange) {
         cursor.phase = Phase::Head;
     }
     while (cursor.phase != Phase::Head) {
+        skip_empty_phases(exchange);
         Verdict verdict = run_phase(exchange);
         if (verdict == Verdict::Declined && cursor.phase == Phase::Content) {
             verdict = exchange.finish(404);

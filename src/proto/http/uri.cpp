@@ -50,11 +50,14 @@ bool starts_odd_segment(std::string_view text, std::size_t slash) {
 Split split(std::string_view text) {
     Split out;
     std::size_t at = 0;
-    for (; at < text.size(); ++at) {
-        const char c = text[at];
-        if (!kNeedsLook[static_cast<unsigned char>(c)]) {
-            continue;
+    for (;; ++at) {
+        while (at < text.size() && !kNeedsLook[static_cast<unsigned char>(text[at])]) {
+            ++at;
         }
+        if (at == text.size()) {
+            break;
+        }
+        const char c = text[at];
         if (c == '?' || c == '#') {
             break;
         }

@@ -37,31 +37,40 @@ inline constexpr std::array<std::uint8_t, 256> kByteClasses = [] {
     return (kByteClasses[static_cast<unsigned char>(c)] & kToken) != 0;
 }
 
-/// Whether `text` holds a control byte other than HTAB, or DEL.
-[[nodiscard]] inline bool has_control_byte(std::string_view text) {
+/// Whether `text` holds a byte below 0x20, or DEL; HTAB counts as well.
+[[nodiscard]] inline bool has_low_byte(std::string_view text) {
     constexpr std::uint64_t kOnes = 0x0101010101010101;
     constexpr std::uint64_t kTops = 0x8080808080808080;
-    const auto is_bad = [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    };
-    std::size_t at = 0;
-    for (; at + 8 <= text.size(); at += 8) {
+    const auto is_hit = [](const char* at) {
         std::uint64_t word = 0;
-        std::memcpy(&word, text.data() + at, 8);
+        std::memcpy(&word, at, 8);
         const std::uint64_t dels = word ^ (kOnes * 0x7f);
-        const std::uint64_t hits =
-            ((word - kOnes * 0x20) & ~word & kTops) | ((dels - kOnes) & ~dels & kTops);
-        if (hits == 0) {
-            continue;
-        }
-        for (const char c : text.substr(at, 8)) {
-            if (is_bad(c)) {
+        return (((word - kOnes * 0x20) & ~word & kTops) | ((dels - kOnes) & ~dels & kTops)) != 0;
+    };
+    if (text.size() < 8) {
+        for (const char c : text) {
+            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
                 return true;
             }
         }
+        return false;
     }
-    for (; at < text.size(); ++at) {
-        if (is_bad(text[at])) {
+    const char* const last = text.data() + text.size() - 8;
+    for (const char* at = text.data(); at < last; at += 8) {
+        if (is_hit(at)) {
+            return true;
+        }
+    }
+    return is_hit(last);  // reads some bytes once more rather than one by one
+}
+
+/// Whether `text` holds a control byte other than HTAB, or DEL.
+[[nodiscard]] inline bool has_control_byte(std::string_view text) {
+    if (!has_low_byte(text)) [[likely]] {
+        return false;
+    }
+    for (const char c : text) {
+        if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) {
             return true;
         }
     }

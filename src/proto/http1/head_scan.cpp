@@ -13,6 +13,10 @@ namespace {
 
 // "HTTP/1.1" and its like.
 HeadFault parse_version(std::string_view text, http::Version& version) {
+    if (text.size() == 8 && std::memcmp(text.data(), "HTTP/1.1", 8) == 0) [[likely]] {
+        version = http::Version::Http11;
+        return HeadFault::None;
+    }
     if (text.size() != 8 || !text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' ||
         !is_digit(text[7]) || text[5] == '0') {
         return HeadFault::Malformed;
@@ -57,7 +61,8 @@ int status_of(HeadFault fault) {
 }
 
 HeadFault parse_request_line(std::string_view line, RequestLine& out) {
-    std::size_t method_end = 0;
+    const bool is_get = line.size() > 4 && std::memcmp(line.data(), "GET ", 4) == 0;
+    std::size_t method_end = is_get ? 3 : 0;
     while (method_end < line.size() && is_token_byte(line[method_end])) {
         ++method_end;
     }
@@ -67,8 +72,7 @@ HeadFault parse_request_line(std::string_view line, RequestLine& out) {
     const std::size_t target = method_end + 1;
     const std::size_t space = line.find(' ', target);
     const std::size_t target_end = space == std::string_view::npos ? line.size() : space;
-    if (target_end == target || has_control_byte(line.substr(target, target_end - target)) ||
-        line.substr(target, target_end - target).find('\t') != std::string_view::npos) {
+    if (target_end == target || has_low_byte(line.substr(target, target_end - target))) {
         return HeadFault::Malformed;
     }
     out.method_end = narrow(method_end);
@@ -78,8 +82,7 @@ HeadFault parse_request_line(std::string_view line, RequestLine& out) {
     if (space == std::string_view::npos) {
         // HTTP/0.9 knows "GET /path" and nothing else.
         out.version = http::Version::Http09;
-        const bool is_get = line.substr(0, method_end) == "GET" && line[target] == '/';
-        return is_get ? HeadFault::None : HeadFault::Malformed;
+        return is_get && line[target] == '/' ? HeadFault::None : HeadFault::Malformed;
     }
     return parse_version(line.substr(space + 1), out.version);
 }
@@ -89,8 +92,10 @@ HeadScan::Outcome HeadScan::feed(std::string_view bytes, const HeadLimits& limit
         return fault_ == HeadFault::None ? Outcome::Complete : Outcome::Fault;
     }
     for (;;) {
-        const void* const found =
-            std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_);
+        const char* const from = bytes.data() + scanned_;
+        const std::size_t left = bytes.size() - scanned_;
+        const bool is_empty = left >= 2 && from[0] == '\r' && from[1] == '\n';  // ends most heads
+        const void* const found = is_empty ? from + 1 : std::memchr(from, '\n', left);
         if (found == nullptr) {
             scanned_ = narrow(bytes.size());
             return wait_for_more(bytes, limits);

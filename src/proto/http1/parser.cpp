@@ -87,6 +87,17 @@ constexpr std::array<std::uint8_t, kLongestField + 2> kFirstOfLength = [] {
     return table;
 }();
 
+// Whether `name`, a token, is `lower` but for its case; both have the same size. Of a token's bytes
+// only a capital letter becomes a small one, or a '-', by that bit.
+bool is_named(std::string_view name, std::string_view lower) {
+    for (std::size_t i = 0; i < lower.size(); ++i) {
+        if ((name[i] | 0x20) != lower[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 constexpr std::uint32_t bit(Field field) {
     return std::uint32_t{1} << static_cast<unsigned>(field);
 }
@@ -144,6 +155,7 @@ HeadFault parse_fields(std::string_view bytes,
     }
     std::size_t count = 0;
     const char* at = bytes.data() + scan.line().end;
+    at += *at == '\r' ? 2 : 1;  // the request line's own end
     const char* const head_end = bytes.data() + scan.size();
     const auto next_line = [&] {
         const char* const lf = static_cast<const char*>(
@@ -153,7 +165,6 @@ HeadFault parse_fields(std::string_view bytes,
         at = lf + 1;
         return line;
     };
-    next_line();  // the request line's own end
     for (std::uint32_t i = 0; i < scan.field_lines(); ++i) {
         Header& header = table[count];
         const LineKind kind = parse_field_line(next_line(), limits, header);
@@ -232,7 +243,7 @@ bool asks_to_keep_alive(const Request& request) {
 }  // namespace
 
 http::Method method_of(std::string_view text) {
-    if (text == "GET") {
+    if (text.size() == 3 && std::memcmp(text.data(), "GET", 3) == 0) [[likely]] {
         return http::Method::Get;
     }
     for (const NamedMethod& named : kMethods) {
@@ -249,7 +260,7 @@ Field field_of(std::string_view name) {
     }
     const std::size_t end = kFirstOfLength[name.size() + 1];
     for (std::size_t i = kFirstOfLength[name.size()]; i < end; ++i) {
-        if (equals_ignoring_case(kFields[i].name, name)) {
+        if (is_named(name, kFields[i].name)) {
             return kFields[i].field;
         }
     }

@@ -82,8 +82,11 @@ void Talk::attach(Session& the_session) {
     reads = 0;
     resets_on_timeout = false;
     send_timeout = Millis(60'000);
-    peer_ = net::Address();
-    local_ = net::Address();
+    for (net::Address* address : {&peer_, &local_}) {
+        if (address->family() != AF_UNSPEC) {
+            *address = net::Address();
+        }
+    }
 }
 
 void Talk::detach() {
