@@ -15,10 +15,14 @@ from support.waiting import wait_for
 SITE = """
 http { access_log off; server { listen %%PORT%%; root %%DIR%%/www; } }"""
 
+ZONES = """
+http { access_log off; kv_zone store 1m; zone_state %%DIR%%/store.zone;
+       server { listen %%PORT%%; location /kv/ { kv zone=store; } } }"""
+
 
 class Upgrade(SluiceTest):
-    def start(self, **options):
-        server = self.serve(SITE, workers=2, files={"www/index.html": "x" * 612}, start=False,
+    def start(self, site=SITE, **options):
+        server = self.serve(site, workers=2, files={"www/index.html": "x" * 612}, start=False,
                             **options)
         # A program file of its own, so that a test may replace it.
         program = server.dir / "sluice"
@@ -65,6 +69,23 @@ class Upgrade(SluiceTest):
         os.kill(new, signal.SIGQUIT)
         wait_for(lambda: not processes.is_alive(new), what="the new master to end")
         server.process = None
+
+    def test_zones_go_over_live_and_the_old_master_leaves_their_file_alone(self):
+        server = self.start(ZONES)
+        self.assertEqual(server.get("/kv/a", method="PUT", body=b"before").status, 201)
+
+        new = self.upgrade(server)
+        server.signal(signal.SIGQUIT)
+        self.assertEqual(server.wait_exit(), 0)
+        wait_for(lambda: self.read_pid(server, ".oldbin") is None, what=".oldbin to go")
+
+        self.assertEqual(server.get("/kv/a").body, b"before")
+        self.assertFalse((server.dir / "store.zone").exists(), "the zone lives on elsewhere")
+        self.assertEqual(server.get("/kv/b", method="PUT", body=b"after").status, 201)
+        os.kill(new, signal.SIGQUIT)
+        wait_for(lambda: not processes.is_alive(new), what="the new master to end")
+        server.process = None
+        self.assertIn(b"before", (server.dir / "store.zone").read_bytes())
 
     def test_rollback_by_winch_hup_and_quit_of_the_new_master(self):
         server = self.start()

@@ -24,7 +24,8 @@ http {
         location /slow { limit_req zone=slow; return 200 never; }
         location /file { limit_req zone=slow; try_files /index.html =404; }
         location /burst { limit_req zone=slow burst=2 nodelay; try_files /index.html =404; }
-        location /wait { limit_req zone=fast burst=5; try_files /index.html =404; }
+        location /wait { limit_req zone=fast burst=5; add_header X-Time $request_time;
+                         try_files /index.html =404; }
         location /dry { limit_req zone=slow; limit_req_dry_run on; try_files /index.html =404; }
         location /own { limit_req zone=slow; limit_req_status 503; limit_req_log_level info;
                         try_files /index.html =404; }
@@ -80,6 +81,7 @@ class Limits(SluiceTest):
             replies = [connection.read_reply() for _ in range(3)]
 
         self.assertEqual([r.status for r in replies], [200, 200, 200])
+        self.assertNotEqual(replies[2].header("X-Time"), "0.000")
         wait_for(lambda: "DELAYED - 200" in server.access_log(), what="the delayed requests' lines")
         self.assertIn("delaying request, excess: ", server.error_log())
 

@@ -131,7 +131,7 @@ class KeysAndValues(ZoneTest):
 class Custody(ZoneTest):
     STATE = "zone_state %%DIR%%/state/store.zone;"
 
-    def test_entries_survive_reload_death_and_upgrade(self):
+    def test_entries_survive_reload_and_death(self):
         server = self.start()
         server.allowed_words.append("signal 9")
         self.put(server, "a", b"kept")

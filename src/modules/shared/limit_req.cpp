@@ -315,7 +315,9 @@ Verdict wait_in_line(Exchange& exchange, Millis delay) {
         event::TimerWheel::disarm(static_cast<Delay&>(held));
     };
     waiting->fire = [](event::Timer& timer) {
-        static_cast<Delay&>(timer).exchange->resume_phases();
+        Exchange& exchange = *static_cast<Delay&>(timer).exchange;
+        exchange.timings.now = worker_context().loop.now();  // $request_time tells the wait
+        exchange.resume_phases();
     };
     exchange.hold(*waiting);
     worker_context().loop.arm(*waiting, delay);
