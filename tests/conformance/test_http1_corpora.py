@@ -70,8 +70,6 @@ REASONS = [
       "connection.md: `upgrade` / Emitting part of body and pausing",
       "connection.md: `upgrade` / Upgrade GET request",
       "connection.md: `upgrade` / Upgrade POST request"]),
-    ("a lone LF ends a line (RFC 9112 2.2), as in nginx", "accepted",
-     ["invalid.md:  / Missing CR between headers"]),
     ("'*' is for OPTIONS alone (RFC 9112 3.2.4)", "refused", ["method.md:  / M-SEARCH request"]),
     ("ICE and RTSP are not HTTP", "refused",
      ["method.md:  / SOURCE request with ICE", "method.md:  / OPTIONS request with RTSP",

@@ -55,6 +55,11 @@ REFUSED = [
     ("bare CR in target", b"GET /a\rb HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     ("bare CR after version", b"GET / HTTP/1.1\rHost: h\r\n\r\n", 400),
     ("CR CR LF", GET + b"X: a\r\r\n\r\n", 400),
+    ("lines ended by LF", b"GET / HTTP/1.1\nHost: h\n\n", 400),
+    ("request line ended by LF", b"GET / HTTP/1.1\nHost: h\r\n\r\n", 400),
+    ("field line ended by LF", GET + b"X: a\nY: b\r\n\r\n", 400),
+    ("head ended by LF", GET + b"\n", 400),
+    ("empty LF line in front", b"\n" + GET + b"\r\n", 400),
     ("NUL in value", GET + b"X: a\x00b\r\n\r\n", 400),
     ("NUL in name", GET + b"X\x00: a\r\n\r\n", 400),
     ("NUL in target", b"GET /\x00 HTTP/1.1\r\nHost: h\r\n\r\n", 400),
@@ -137,7 +142,6 @@ REFUSED = [
 SERVED = [
     ("plain", GET + b"\r\n", [200]),
     ("empty lines in front", b"\r\n\r\n" + GET + b"\r\n", [200]),
-    ("lines ended by LF", b"GET / HTTP/1.1\nHost: h\n\n", [200]),
     ("counted body", POST + b"Content-Length: 5\r\n\r\nhello", [200]),
     ("length with zeros", POST + b"Content-Length: 0005\r\n\r\nhello", [200]),
     ("length with white space around", POST + b"Content-Length: \t5 \t\r\n\r\nhello", [200]),
@@ -267,6 +271,15 @@ class Smuggling(SluiceTest):
 
     def test_what_does_not_fit_is_refused(self):
         self.judge(TOO_LONG, 2, self.assert_refused)
+
+    def test_under_compat_lf_ends_lines_of_a_head(self):
+        server = self.serve("compat nginx;\n" + CONF)
+        for name, request in (("all", b"GET / HTTP/1.1\nHost: h\n\n"), ("one", GET + b"X: a\n\r\n"),
+                              ("in front", b"\n" + GET + b"\r\n")):
+            with self.subTest(name):
+                self.assert_served(self.statuses(request + MARKER, None, server.port), [200])
+        chunk = CHUNKED + b"5\nhello\r\n0\r\n\r\n"
+        self.assert_refused(self.statuses(chunk + MARKER, None, server.port), 400)
 
     def test_a_body_that_is_never_sent_swallows_what_follows(self):
         for name, head in (("huge length", b"Content-Length: 1000000\r\n\r\n"),

@@ -125,6 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     limits.headers = 20;
     limits.ignores_invalid = (choices[1] & 1) != 0;
     limits.allows_underscores = (choices[1] & 2) != 0;
+    limits.allows_bare_lf = (choices[1] & 4) != 0;
     const std::size_t split = bytes.empty() ? 0 : choices[0] * bytes.size() / 255;
 
     const Verdict whole = judge(bytes, 0, limits);

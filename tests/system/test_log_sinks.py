@@ -176,6 +176,8 @@ class Commands(Sinks):
             self.miss(server, f"before-{victim}-")
             wait_for(lambda v=victim: f"before-{v}-" in piped.read_text(), what="the line before")
             os.kill(victim, SIGKILL)
+            # A victim that still has to die may take a line with it.
+            wait_for(lambda v=victim: not processes.is_alive(v), what="its death")
             self.miss(server, f"after-{victim}-")
             wait_for(lambda v=victim: f"after-{v}-" in piped.read_text(), what="the line after")
         zombies = [p for p in processes.children_of(server.pid) if command_of(p) == ""]

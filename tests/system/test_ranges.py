@@ -190,17 +190,18 @@ class MultipleRanges(SluiceTest):
         self.assertEqual(len(parts_of(reply)), 2)
 
     def test_file_cut_between_parts_ends_short(self):
+        first = 24_000_000  # more than sockets hold: the cut comes while this part is on its way
         path = self.server.dir / "www/cut.bin"
-        path.write_bytes(BIG)
+        with open(path, "wb") as file:
+            file.truncate(2 * first)
         with self.server.connect() as connection:
-            connection.get("/cut.bin", method="HEAD")  # remembered with its size
-            with open(path, "r+b") as file:
-                file.truncate(50_000)
-            connection.send(b"GET /cut.bin HTTP/1.1\r\nHost: a\r\n"
-                            b"Range: bytes=0-20000,1000000-1500000\r\n\r\n")
+            connection.send(f"GET /cut.bin HTTP/1.1\r\nHost: a\r\n"
+                            f"Range: bytes=0-{first - 1},{first + 1000}-{first + 2000}\r\n\r\n".encode())
             head = connection.read_head()
+            with open(path, "r+b") as file:
+                file.truncate(first + 500)
             rest = connection.read_to_end()
 
         self.assertEqual(head.status, 206)
         self.assertLess(len(rest), int(head.header("Content-Length")))
-        self.assertIn(BIG[:20001], rest)
+        self.assertGreater(len(rest), first)

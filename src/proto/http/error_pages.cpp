@@ -51,14 +51,23 @@ int shown_status(int status) {
     return status >= 494 && status <= 499 ? 400 : status;
 }
 
-std::string_view heading_of(int status) {
+// What nginx writes on its page: for some statuses not what stands in the status line.
+std::string_view title_of(int status) {
     switch (status) {
+        case 302:
+            return "Found";
+        case 401:
+            return "Authorization Required";
         case 494:
             return "Request Header Or Cookie Too Large";
+        case 495:
+            return "The SSL certificate error";
+        case 496:
+            return "No required SSL certificate was sent";
         case 497:
             return "The plain HTTP request was sent to HTTPS port";
         default:
-            return {};
+            return reason_phrase(shown_status(status));
     }
 }
 
@@ -125,22 +134,21 @@ void use_builtin_page(Exchange& exchange, int status) {
     reply.status = static_cast<std::uint16_t>(shown);
     reply.memory_body = {};
     reply.length = 0;
-    if (shown < 300 || shown == 304) {
-        return;
+    const std::string_view title = title_of(status);
+    if (shown < 300 || shown == 304 || title.empty()) {
+        return;  // nothing is said about a status that has no name
     }
     std::array<char, 4> digits{};
     std::to_chars(digits.data(), digits.data() + digits.size(), shown);
     const std::string_view code(digits.data(), 3);
-    std::string_view heading = heading_of(status);
-    heading = heading.empty() ? reason_phrase(shown) : heading;
     const std::array<std::string_view, 11> parts{"<!DOCTYPE html>\n<html>\n<head><title>",
                                                  code,
                                                  " ",
-                                                 reason_phrase(shown),
+                                                 title,
                                                  "</title></head>\n<body>\n<h1>",
                                                  code,
                                                  " ",
-                                                 heading,
+                                                 title,
                                                  "</h1>\n<hr>\n<p>",
                                                  server_token(exchange),
                                                  "</p>\n</body>\n</html>\n"};

@@ -17,6 +17,8 @@ bool Reply::add(Arena& arena, std::string_view name, std::string_view value) {
     return true;
 }
 
+// nginx's words where it has some (302, 405, 408, 413, 414, 416, 503, 504 differ from RFC 9110): logs
+// and clients compare them.
 // clang-format off
 std::string_view reason_phrase(int status) {
     switch (status) {
@@ -35,7 +37,7 @@ std::string_view reason_phrase(int status) {
         case 226: return "IM Used";
         case 300: return "Multiple Choices";
         case 301: return "Moved Permanently";
-        case 302: return "Found";
+        case 302: return "Moved Temporarily";
         case 303: return "See Other";
         case 304: return "Not Modified";
         case 307: return "Temporary Redirect";
@@ -45,18 +47,18 @@ std::string_view reason_phrase(int status) {
         case 402: return "Payment Required";
         case 403: return "Forbidden";
         case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
+        case 405: return "Not Allowed";
         case 406: return "Not Acceptable";
         case 407: return "Proxy Authentication Required";
-        case 408: return "Request Timeout";
+        case 408: return "Request Time-out";
         case 409: return "Conflict";
         case 410: return "Gone";
         case 411: return "Length Required";
         case 412: return "Precondition Failed";
-        case 413: return "Content Too Large";
-        case 414: return "URI Too Long";
+        case 413: return "Request Entity Too Large";
+        case 414: return "Request-URI Too Large";
         case 415: return "Unsupported Media Type";
-        case 416: return "Range Not Satisfiable";
+        case 416: return "Requested Range Not Satisfiable";
         case 417: return "Expectation Failed";
         case 421: return "Misdirected Request";
         case 422: return "Unprocessable Content";
@@ -71,8 +73,8 @@ std::string_view reason_phrase(int status) {
         case 500: return "Internal Server Error";
         case 501: return "Not Implemented";
         case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        case 504: return "Gateway Timeout";
+        case 503: return "Service Temporarily Unavailable";
+        case 504: return "Gateway Time-out";
         case 505: return "HTTP Version Not Supported";
         case 506: return "Variant Also Negotiates";
         case 507: return "Insufficient Storage";

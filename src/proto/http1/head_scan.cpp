@@ -34,7 +34,6 @@ std::uint32_t narrow(std::size_t value) {
 }
 
 std::size_t without_cr(std::string_view bytes, std::size_t begin, std::size_t lf) {
-    // RFC 9112 §2.2: a lone LF may end a line; nginx and many scripts rely on it.
     return lf > begin && bytes[lf - 1] == '\r' ? lf - 1 : lf;
 }
 
@@ -123,6 +122,10 @@ HeadScan::Outcome HeadScan::take_line(std::string_view bytes,
     }
     if (lf + 1 > limits.total) {
         return refuse(HeadFault::HeadersTooLarge);
+    }
+    if (end == lf && !limits.allows_bare_lf) {
+        // RFC 9112 §2.2: it may be taken for a line's end; whoever does not, reads another request.
+        return refuse(HeadFault::Malformed);
     }
     line_begin_ = scanned_ = lf + 1;
     if (!is_first) {

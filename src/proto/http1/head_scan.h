@@ -33,6 +33,7 @@ struct HeadLimits {
     std::uint32_t headers = 1000;  ///< number of field lines
     bool ignores_invalid = true;   ///< drop fields whose name has odd characters
     bool allows_underscores = false;
+    bool allows_bare_lf = false;  ///< a lone LF ends a line, as for nginx
 };
 
 /// Where the parts of a request line stand, as offsets from the first byte of the request.

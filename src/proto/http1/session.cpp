@@ -63,7 +63,19 @@ Session::Session(Http1& protocol,
 }
 
 void Session::on_event_of(net::Connection& connection) {
-    static_cast<Session&>(connection).run();
+    Session& session = static_cast<Session&>(connection);
+    if (session.is_left_in_pause()) {
+        static_cast<void>(session.destroy());
+        return;
+    }
+    session.run();
+}
+
+// While limit_rate holds a reply back nothing is written that could fail, so a FIN that comes then
+// is taken for a client that left, as nginx takes it. One that came with the request is not: such
+// clients still read.
+bool Session::is_left_in_pause() const {
+    return talk_ != nullptr && talk_->is_throttled && talk_->chain.empty() && is_peer_closed();
 }
 
 void Session::on_deadline_of(net::Connection& connection) {
@@ -253,6 +265,7 @@ HeadLimits Session::head_limits() const {
     limits.headers = narrow(*core.max_headers);
     limits.ignores_invalid = *core.ignore_invalid_headers;
     limits.allows_underscores = *core.underscores_in_headers;
+    limits.allows_bare_lf = generation_->is_compat();
     return limits;
 }
 

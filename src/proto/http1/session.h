@@ -82,6 +82,7 @@ class Session final : public net::Connection, public SessionLink {
     static void on_event_of(net::Connection& connection);
     static void on_deadline_of(net::Connection& connection);
 
+    [[nodiscard]] bool is_left_in_pause() const;
     Step step();
     Step step_idle();
     Step step_head();

@@ -118,7 +118,7 @@ TEST(Parser, AnswersEachHeadWithItsStatus) {
         {"GET / HTTP/1.0\r\n\r\n", 0},
         {"GET /\r\n", 0},
         {"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 0},
-        {"GET / HTTP/1.0\nHost: h\n\n", 0},
+        {"GET / HTTP/1.0\nHost: h\n\n", 400},
         {"PURGE / HTTP/1.1\r\nHost: h\r\n\r\n", 0},
         {"m-search / HTTP/1.1\r\nHost: h\r\n\r\n", 0},
         {"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0},
