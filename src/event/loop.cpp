@@ -110,6 +110,9 @@ void Loop::deliver(std::size_t count) {
 }
 
 void Loop::run_posted() {
+    if (posted_.empty()) {
+        return;
+    }
     IntrusiveList<Posted> batch;
     batch.splice(posted_);
     while (Posted* const posted = batch.pop_front()) {

@@ -24,30 +24,34 @@ void TimerWheel::file(Timer& timer) {
     const auto highest_bit = static_cast<unsigned>(std::bit_width(tick ^ now_)) - 1;
     const unsigned level = highest_bit / kLevelBits;
     const auto slot = static_cast<std::size_t>(tick >> (level * kLevelBits)) % kSlots;
+    soonest_ = std::min(soonest_, tick >> (level * kLevelBits) << (level * kLevelBits));
     levels_[level].occupied |= std::uint64_t{1} << slot;
     levels_[level].slots[slot].push_back(timer);
 }
 
 void TimerWheel::advance(Millis now) {
     const std::uint64_t target = std::max(ticks(now), now_);
+    if (target < soonest_ && due_.empty()) [[likely]] {
+        now_ = target;
+        return;
+    }
     fire_due();
-    for (auto place = first_occupied(); place && place->start <= target; place = first_occupied()) {
+    std::optional<Place> place = first_occupied();
+    for (; place && place->start <= target; place = first_occupied()) {
         now_ = place->start;
         empty_slot(*place);
         fire_due();
     }
+    soonest_ = place ? place->start : kNoTick;
     now_ = target;
 }
 
-std::optional<Millis> TimerWheel::next_deadline() {
-    if (!due_.empty()) {
-        return Millis(static_cast<std::int64_t>(now_));
-    }
-    const std::optional<Place> place = first_occupied();
-    if (!place) {
+std::optional<Millis> TimerWheel::next_deadline() const {
+    const std::uint64_t tick = due_.empty() ? soonest_ : now_;
+    if (tick == kNoTick) {
         return std::nullopt;
     }
-    return Millis(static_cast<std::int64_t>(place->start));
+    return Millis(static_cast<std::int64_t>(tick));
 }
 
 // Lower levels lie wholly before the next slot of a higher one, so the first hit is the earliest.

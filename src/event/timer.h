@@ -53,7 +53,7 @@ class TimerWheel {
     void advance(Millis now);
 
     /// When advance() is due next: never later than the earliest deadline, sometimes earlier.
-    [[nodiscard]] std::optional<Millis> next_deadline();
+    [[nodiscard]] std::optional<Millis> next_deadline() const;
 
   private:
     // 64^7 ms are 139 years of uptime; a later deadline is "never".
@@ -81,7 +81,11 @@ class TimerWheel {
     void empty_slot(const Place& place);
     void fire_due();
 
+    static constexpr std::uint64_t kNoTick = UINT64_MAX;
+
     std::uint64_t now_;
+    /// No entry of levels_ lies in a slot that starts earlier; too early where timers have left.
+    std::uint64_t soonest_ = kNoTick;
     Entries due_;
     std::array<Level, kLevels> levels_;
 };

@@ -191,13 +191,11 @@ Verdict serve_conditionally(Exchange& exchange,
 }
 
 bool is_plain(const http::Request& request) {
-    for (const Field field : {Field::IfModifiedSince, Field::IfUnmodifiedSince, Field::IfNoneMatch,
-                              Field::IfMatch, Field::Range}) {
-        if (request.known[static_cast<std::size_t>(field)] != nullptr) {
-            return false;
-        }
-    }
-    return true;
+    const auto has = [&request](Field field) {
+        return request.known[static_cast<std::size_t>(field)] != nullptr;
+    };
+    return !has(Field::IfModifiedSince) && !has(Field::IfNoneMatch) && !has(Field::Range) &&
+           !has(Field::IfUnmodifiedSince) && !has(Field::IfMatch);
 }
 
 }  // namespace

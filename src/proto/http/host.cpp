@@ -55,16 +55,16 @@ std::uint8_t class_of(char c) {
 // How many bytes at the front are labels of simple bytes with single dots between them: all of
 // nearly every host.
 std::size_t simple_size(std::string_view text) {
-    const auto is_simple = [text](std::size_t i) {
-        return i < text.size() && (class_of(text[i]) & kSimple) != 0;
-    };
-    std::size_t size = 0;
-    for (;; ++size) {
-        while (is_simple(size)) {
-            ++size;
+    const char* const end = text.data() + text.size();
+    const char* good = text.data();  // behind the last label
+    for (const char* at = good;; ++at) {
+        const char* const label = at;
+        while (at != end && (class_of(*at) & kSimple) != 0) {
+            ++at;
         }
-        if (size == 0 || size == text.size() || text[size] != '.' || !is_simple(size + 1)) {
-            return size;
+        good = at != label ? at : good;
+        if (at == label || at == end || *at != '.') {
+            return static_cast<std::size_t>(good - text.data());
         }
     }
 }

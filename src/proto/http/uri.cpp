@@ -51,9 +51,12 @@ Split split(std::string_view text) {
     Split out;
     std::size_t at = 0;
     for (;; ++at) {
-        while (at < text.size() && !kNeedsLook[static_cast<unsigned char>(text[at])]) {
-            ++at;
+        const char* plain = text.data() + at;
+        const char* const end = text.data() + text.size();
+        while (plain != end && !kNeedsLook[static_cast<unsigned char>(*plain)]) {
+            ++plain;
         }
+        at = static_cast<std::size_t>(plain - text.data());
         if (at == text.size()) {
             break;
         }

@@ -273,11 +273,15 @@ void note_request_line(std::string_view bytes, const HeadScan& scan, Request& re
         return;
     }
     request.version = line.version;
-    request.line = bytes.substr(line.begin, line.end - line.begin);
+    // The scan's offsets lie within `bytes`: no need for substr() to check them.
+    const auto between = [bytes](std::uint32_t begin, std::uint32_t end) {
+        return std::string_view(bytes.data() + begin, end - begin);
+    };
+    request.line = between(line.begin, line.end);
     if (line.target_end != 0) {
-        request.method_text = bytes.substr(line.begin, line.method_end - line.begin);
+        request.method_text = between(line.begin, line.method_end);
         request.method = method_of(request.method_text);
-        request.target = bytes.substr(line.target, line.target_end - line.target);
+        request.target = between(line.target, line.target_end);
     }
 }
 
