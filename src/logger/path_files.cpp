@@ -58,9 +58,12 @@ PathFiles::File& PathFiles::file_of(std::string_view path) {
 
 void PathFiles::flush(Millis now) {
     for (File* const file : dirty_) {
-        write_out(*file, now);
+        const bool is_written = write_out(*file, now);
         file->lines.clear();
-        if (file->uses < options_.min_uses) {
+        if (!is_written) {
+            // A name that leads nowhere must not push out files that are there.
+            forget(by_path_.find(file->path)->second);
+        } else if (file->uses < options_.min_uses) {
             file->fd.reset();
         }
     }
@@ -69,22 +72,24 @@ void PathFiles::flush(Millis now) {
     trim(now);
 }
 
-void PathFiles::write_out(File& file, Millis now) {
+bool PathFiles::write_out(File& file, Millis now) {
     file.used = now;
     if (!has_root(file, now)) {
-        return;
+        return false;
     }
     if (const Result<> opened = ensure_open(file, now); !opened) {
         const std::string quoted = "\"" + file.path + "\"";
-        return fail_lines(file, fmt::format("{}", log::Failure{opened.error(), quoted}), now);
+        fail_lines(file, fmt::format("{}", log::Failure{opened.error(), quoted}), now);
+        return false;
     }
     if (const Result<> written = sys::write_all(file.fd.get(), file.lines); !written) {
         fail_lines(file,
                    fmt::format("write() to \"{}\" failed ({}: {})", file.path,
                                written.error().code, log::error_text(written.error().code)),
                    now);
-        file.fd.reset();
+        return false;
     }
+    return true;
 }
 
 Result<> PathFiles::ensure_open(File& file, Millis now) {

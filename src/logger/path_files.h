@@ -68,7 +68,7 @@ class PathFiles {
     using Files = std::list<File>;
 
     File& file_of(std::string_view path);
-    void write_out(File& file, Millis now);
+    [[nodiscard]] bool write_out(File& file, Millis now);
     [[nodiscard]] Result<> ensure_open(File& file, Millis now);
     [[nodiscard]] bool has_root(const File& file, Millis now);
     void fail_lines(const File& file, std::string text, Millis now);

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "base/bug.h"
+#include "log/access_record.h"
 #include "log/error_record.h"
+#include "shm/lane_history.h"
 #include "shm/lane_writer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     namespace shm = sluice::shm;
-    constexpr std::size_t kCapacity = 64 * 1024;
+    constexpr std::size_t kCapacity = 128 * 1024;
     if (size < 16) {
         return 0;
     }
@@ -32,7 +34,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t start = static_cast<std::size_t>(tail) & (kCapacity - 8);
     char* const bytes = static_cast<char*>(static_cast<void*>(ring.data()));
     std::memcpy(bytes + start, data + 16, std::min(size - 16, kCapacity - start));
-    const shm::Lane lane{.control = &control, .bytes = bytes, .capacity = kCapacity};
+    std::array<shm::SegmentStart, kCapacity / shm::kSegmentBytes> starts;
+    for (shm::SegmentStart& word : starts) {
+        word.store(tail);
+    }
+    const shm::Lane lane{
+        .control = &control, .bytes = bytes, .capacity = kCapacity, .starts = starts.data()};
+
+    shm::LaneHistory history(lane);
+    std::vector<shm::PastRecord> past;
+    history.read(past);
+    BUG_UNLESS(!history.has_news(), "whoever follows would spin");
+    std::size_t past_bytes = 0;
+    for (const shm::PastRecord& record : past) {
+        past_bytes += shm::record_bytes(record.body.size());
+    }
+    BUG_UNLESS(past_bytes <= kCapacity, "more past than the ring can hold");
 
     shm::LaneReader reader(lane);
     std::array<shm::Record, 16> batch;
@@ -42,6 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (std::size_t i = 0; i < count; ++i) {
             for (const char c : batch[i].body) {
                 sum += static_cast<unsigned char>(c);
+            }
+            if (const auto access = sluice::log::decode_access(batch[i].body)) {
+                sum += access->line.size() + access->meta.uri.size();
             }
             if (const auto error = sluice::log::decode_error(batch[i].body)) {
                 sum += error->text.size();

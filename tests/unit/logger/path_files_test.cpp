@@ -75,6 +75,17 @@ TEST_F(PathFilesTest, CacheKeepsTheLatestUsedAfterMinUses) {
     EXPECT_EQ(content("c.moved"), "1\n2\n3\n");
 }
 
+TEST_F(PathFilesTest, NamesThatLeadNowherePushNothingOut) {
+    PathFiles files({.max = 2});
+    write(files, "a", "1");
+    write(files, "b", "1");
+    for (const char* const name : {"no/1", "no/2", "no/3"}) {
+        write(files, name, "lost");
+    }
+
+    EXPECT_EQ(files.open_files(), 2U);
+}
+
 TEST_F(PathFilesTest, ClosesWhatIsInactiveAndChecksWhatIsOld) {
     PathFiles files({.max = 10, .inactive = Millis(5'000), .valid = Millis(2'000)});
     write(files, "a", "1");
