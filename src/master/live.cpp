@@ -199,6 +199,7 @@ void Master::dump_statistics() {
             }
         }
     }
+    dump_zones();
     for (const conf::SeriesSpec& spec : current_.generation->series()) {
         metrics::Series sum;
         station.board.sum_series(spec.id, sum);
@@ -210,6 +211,21 @@ void Master::dump_statistics() {
         }
     }
     journal_->use_level(before);
+}
+
+void Master::dump_zones() const {
+    for (const auto& spec : current_.generation->zones()) {
+        const shm::Zone* const zone = zones_.find(spec->id);
+        if (zone == nullptr) {
+            continue;
+        }
+        const shm::ZoneStats stats = zone->stats();
+        log::write(log::Level::Notice,
+                   "statistics: zone {}: {} entries, {} of {} bytes, {} hits, {} misses, {} "
+                   "evictions, {} repairs, {} resets",
+                   log::Escaped{spec->name}, stats.entries, stats.used_bytes, stats.capacity_bytes,
+                   stats.hits, stats.misses, stats.evictions, stats.repairs, stats.resets);
+    }
 }
 
 void Master::dump_child(const Child& child) const {

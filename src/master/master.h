@@ -157,6 +157,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void forget_live_settings();
     void dump_statistics();
     void dump_child(const Child& child) const;
+    void dump_zones() const;
     std::optional<std::string> answer_question(std::string_view question);
     std::optional<std::string> answer_workers(std::uint64_t count);
 

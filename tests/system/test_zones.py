@@ -2,6 +2,7 @@
 """Shared zones as users see them: kv over HTTP, and what becomes of a zone over reloads, deaths, upgrades
 and restarts."""
 
+import json
 import os
 import signal
 import unittest
@@ -18,6 +19,7 @@ http {
     server {
         listen %%PORT%%;
         location /kv/ { kv zone=store; }
+        location /status { status_api; }
         location /small/ { kv zone=store max=10; client_max_body_size 1k; }
     }
 }"""
@@ -98,6 +100,21 @@ class KeysAndValues(ZoneTest):
         refused = server.get("/kv/a", method="PATCH")
         self.assertEqual((refused.status, refused.header("Allow")),
                          (405, "GET, HEAD, PUT, DELETE, POST"))
+
+    def test_the_status_pages_and_statistics_tell_of_zones(self):
+        server = self.start()
+        self.put(server, "a", b"one")
+        self.value(server, "a")
+        self.value(server, "b")
+
+        zone = json.loads(server.get("/status").body)["shared_zones"]["store"]
+        metrics = server.get("/status/metrics").text
+        self.assertEqual(server.run("-s", "stats").returncode, 0)
+
+        self.assertEqual((zone["kind"], zone["entries"], zone["hits"], zone["misses"], zone["stores"]),
+                         ("kv", 1, 1, 1, 1))
+        self.assertIn('sluice_zone_entries{zone="store",kind="kv"} 1', metrics)
+        self.assertIn("statistics: zone store: 1 entries, 256 of ", server.error_log())
 
     def test_a_full_zone_forgets_the_oldest(self):
         server = self.start()
