@@ -336,7 +336,10 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
                                       const FilePolicy& policy) {
     BUG_UNLESS(worker_files != nullptr, "a file is looked up in a worker that was not started");
     WorkerFiles& files = *worker_files;
-    const ConfinedPath where = confine(exchange, path, policy);
+    const bool is_confined = policy.links_from != nullptr || policy.links == Links::Beneath;
+    const ConfinedPath where = is_confined
+                                   ? confine(exchange, path, policy)
+                                   : ConfinedPath{{.text = path, .root_size = 0}, policy.links};
     if (where.links != policy.links) {
         FilePolicy exact = policy;
         exact.links = where.links;

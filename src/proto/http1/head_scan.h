@@ -70,8 +70,9 @@ class HeadScan {
   private:
     enum class Stage : std::uint8_t { RequestLine, Fields, Done };
 
+    // Inline, in the source file: one caller there, and every line of every head.
     Outcome refuse(HeadFault fault);
-    Outcome take_line(std::string_view bytes, std::uint32_t end, const HeadLimits& limits);
+    inline Outcome take_line(std::string_view bytes, std::uint32_t end, const HeadLimits& limits);
     Outcome wait_for_more(std::string_view bytes, const HeadLimits& limits);
 
     RequestLine line_;

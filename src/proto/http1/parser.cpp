@@ -112,6 +112,17 @@ constexpr std::uint32_t kUnique =
 
 enum class LineKind : std::uint8_t { Kept, Dropped, Bad };
 
+// [begin, end) without the blanks around it.
+std::string_view trimmed(const char* begin, const char* end) {
+    while (begin != end && (*begin == ' ' || *begin == '\t')) {
+        ++begin;
+    }
+    while (begin != end && (end[-1] == ' ' || end[-1] == '\t')) {
+        --end;
+    }
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
+
 // One field line without its line end.
 LineKind parse_field_line(std::string_view line, const HeadLimits& limits, Header& out) {
     std::size_t name_end = 0;
@@ -130,8 +141,8 @@ LineKind parse_field_line(std::string_view line, const HeadLimits& limits, Heade
     if (name_end == 0 || name_end == line.size() || (classes & kToken) == 0) {
         return LineKind::Bad;
     }
-    out.name = line.substr(0, name_end);
-    out.value = trim(line.substr(name_end + 1));
+    out.name = std::string_view(line.data(), name_end);
+    out.value = trimmed(line.data() + name_end + 1, line.data() + line.size());
     if (has_control_byte(out.value)) {
         return LineKind::Bad;
     }
@@ -243,9 +254,6 @@ bool asks_to_keep_alive(const Request& request) {
 }  // namespace
 
 http::Method method_of(std::string_view text) {
-    if (text.size() == 3 && std::memcmp(text.data(), "GET", 3) == 0) [[likely]] {
-        return http::Method::Get;
-    }
     for (const NamedMethod& named : kMethods) {
         if (named.text == text) {
             return named.method;
@@ -280,7 +288,9 @@ void note_request_line(std::string_view bytes, const HeadScan& scan, Request& re
     request.line = between(line.begin, line.end);
     if (line.target_end != 0) {
         request.method_text = between(line.begin, line.method_end);
-        request.method = method_of(request.method_text);
+        const bool is_get = request.method_text.size() == 3 &&
+                            std::memcmp(request.method_text.data(), "GET", 3) == 0;
+        request.method = is_get ? http::Method::Get : method_of(request.method_text);
         request.target = between(line.target, line.target_end);
     }
 }

@@ -83,9 +83,11 @@ class Session final : public net::Connection, public SessionLink {
     static void on_deadline_of(net::Connection& connection);
 
     [[nodiscard]] bool is_left_in_pause() const;
-    Step step();
-    Step step_idle();
-    Step step_head();
+    // Those that are inline have all their callers in the source file that defines them, and run for
+    // every request.
+    inline Step step();
+    inline Step step_idle();
+    inline Step step_head();
     Step step_deciding();
     Step step_collecting();
     Step step_body();
@@ -97,7 +99,7 @@ class Session final : public net::Connection, public SessionLink {
     void go(State next);
     Step receive_head(std::size_t limit);
     void start_exchange();
-    Step begin_exchange(const HeadLimits& limits);
+    inline Step begin_exchange(const HeadLimits& limits);
     Step refuse(HeadFault fault);
     Step answer(int status);
     Step leave_phases(bool is_decided);
@@ -113,9 +115,9 @@ class Session final : public net::Connection, public SessionLink {
     void time_out_body();
     [[nodiscard]] Millis body_deadline() const;
     void send_continue();
-    [[nodiscard]] Framing decide_framing();
-    [[nodiscard]] bool may_keep_alive(const http::CoreConf& core) const;
-    [[nodiscard]] bool write_head(const Framing& framing, std::size_t bound);
+    [[nodiscard]] inline Framing decide_framing();
+    [[nodiscard]] inline bool may_keep_alive(const http::CoreConf& core) const;
+    [[nodiscard]] inline bool write_head(const Framing& framing, std::size_t bound);
     [[nodiscard]] std::size_t pull_size();
     [[nodiscard]] http::Pull pull_memory(net::Chain& out, std::size_t most);
     Step pull_body();
@@ -126,10 +128,10 @@ class Session final : public net::Connection, public SessionLink {
     bool save_unsent();
     void note_unfinished(int status);
     void settle();
-    void rest();
-    void set_deadlines();
+    inline void rest();
+    inline void set_deadlines();
     Step destroy();
-    [[nodiscard]] HeadLimits head_limits() const;
+    [[nodiscard]] inline HeadLimits head_limits() const;
     [[nodiscard]] const http::CoreConf& port_core() const;
 
     Http1& protocol_;
