@@ -8,11 +8,12 @@ import time
 import unittest
 from pathlib import Path
 
+from support import processes
 from support.harness import ROOT, SluiceTest
 
 CORPORA = ROOT.parent / "shared" / "corpora"
-SPLIT_SECONDS = 12  # for splitting seeds at every byte
-SPLIT_LENGTH = 400  # seeds up to this size are split
+SPLIT_SECONDS = 3  # for splitting seeds at every byte, the short ones first
+AT_ONCE = 100
 
 CONF = """
 http {
@@ -127,7 +128,7 @@ def llhttp_escape(match):
 @unittest.skipUnless(CORPORA.is_dir(), "corpora not present")
 class Corpora(SluiceTest):
     conf = CONF
-    workers = 2
+    workers = 1  # so that as many connections as before need as much memory as before
 
     def setUp(self):
         self.before = self.server.workers()
@@ -178,22 +179,63 @@ class Corpora(SluiceTest):
             self.judge(name, with_host(data), must_be_refused)
         self.assertEqual(self.server.workers(), self.before)
 
+    def exchange_all(self, requests, port=None):
+        """Sends each list of pieces on a connection of its own, AT_ONCE of them at a time: each wait
+        for the server is shared. Gives what the server said to each."""
+        said = []
+        for first in range(0, len(requests), AT_ONCE):
+            batch = requests[first:first + AT_ONCE]
+            connections = [self.server.connect(port) for _ in batch]
+            for number in range(max(map(len, batch))):
+                for connection, pieces in zip(connections, batch):
+                    try:
+                        if number < len(pieces):
+                            connection.send(pieces[number])
+                        if number + 1 == len(pieces):
+                            connection.sock.shutdown(socket.SHUT_WR)
+                    except OSError:
+                        pass  # refused already
+            said += [self.rest_of(connection) for connection in connections]
+        return said
+
+    @staticmethod
+    def rest_of(connection):
+        parts = []
+        with connection:
+            try:
+                while data := connection.sock.recv(65536):
+                    parts.append(data)
+            except ConnectionResetError:
+                pass
+        return b"".join(parts)
+
+    def memory(self):
+        """Anonymous memory of all workers, in KiB."""
+        return sum(int(processes.status_field(pid, "RssAnon").split()[0]) for pid in self.before)
+
     def test_every_seed_is_survived_whole_and_in_pieces(self):
+        """Cuts at every byte of all seeds are judged by unit tests (Seeds); here as many as fit."""
         seeds = [file.read_bytes() for file in sorted((CORPORA / "http1-seeds").iterdir())]
         self.assertGreater(len(seeds), 1000)
-        for number, seed in enumerate(seeds):
-            self.exchange([seed])
-            if number % 8 == 0:
-                self.exchange([seed], self.server.port_number(3))  # where bodies are kept
-            self.assertEqual(self.server.process.poll(), None)
+        keeping = self.server.port_number(3)  # where bodies are kept
+        whole = self.exchange_all([[seed] for seed in seeds])
+        kept = self.exchange_all([[seed] for seed in seeds], keeping)
         self.assertEqual(self.server.workers(), self.before, "a worker died")
+        memory = self.memory()
+
+        cuts = [[seed[:len(seed) // 2], seed[len(seed) // 2:]] for seed in seeds]
+        for port, expected in ((None, whole), (keeping, kept)):
+            for seed, said, before in zip(seeds, self.exchange_all(cuts, port), expected):
+                with self.subTest(seed=seed, port=port):
+                    self.assertEqual(self.replies(said), self.replies(before))
+        self.assertLess(self.memory(), memory + 512, "memory grows")
 
         end = time.monotonic() + SPLIT_SECONDS
-        for seed in sorted((s for s in seeds if len(s) <= SPLIT_LENGTH), key=len, reverse=True):
-            whole = self.replies(self.exchange([seed]))
-            for cut in range(1, len(seed)):
-                with self.subTest(seed=seed, cut=cut):
-                    self.assertEqual(self.replies(self.exchange([seed[:cut], seed[cut:]])), whole)
+        for seed, said in sorted(zip(seeds, whole), key=lambda pair: len(pair[0])):
+            cuts = [[seed[:cut], seed[cut:]] for cut in range(1, len(seed))]
+            for number, found in enumerate(self.exchange_all(cuts)):
+                with self.subTest(seed=seed, cut=number + 1):
+                    self.assertEqual(self.replies(found), self.replies(said))
             if time.monotonic() > end:
                 break
         self.assertEqual(self.server.workers(), self.before, "a worker died")
