@@ -3,6 +3,7 @@
 // Runs in: logger, master.
 #include "shm/zone_file.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/crc32c.h"
@@ -37,13 +38,19 @@ std::uint32_t own_crc(const FileHead& head) {
     return crc32c(bytes_of(head).substr(0, offsetof(FileHead, head_crc)));
 }
 
+/// A time of expiry that another process or a file gave, in bounds in which sums cannot overflow.
+Millis bounded(std::int64_t expires) {
+    constexpr std::int64_t kFarthest = std::int64_t{1} << 53;
+    return Millis(std::clamp(expires, -kFarthest, kFarthest));
+}
+
 /// Turns the records' expiry from one clock to the other, in place.
 void shift_times(std::span<char> records, Millis by) {
     while (!records.empty()) {
         ZoneRecord record;
         std::memcpy(&record, records.data(), sizeof record);
         if (record.expires != 0) {
-            record.expires += by.count();
+            record.expires = (bounded(record.expires) + by).count();
             std::memcpy(records.data(), &record, sizeof record);
         }
         records = records.subspan(sizeof record + record.key_bytes + record.value_bytes);
@@ -165,8 +172,7 @@ std::expected<ZoneFileCounts, std::string> restore_zone(ZoneUser& user,
     std::string_view key;
     std::string_view value;
     while (take_record(body, record, key, value)) {
-        // The difference of the clocks, not of the times: neither can overflow.
-        const Millis expires = Millis(record.expires) - (clocks.wall - clocks.monotonic);
+        const Millis expires = bounded(record.expires) - (clocks.wall - clocks.monotonic);
         if (record.expires != 0 && expires <= clocks.monotonic) {
             ++counts.expired;
             continue;
