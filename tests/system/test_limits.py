@@ -55,7 +55,7 @@ class Limits(SluiceTest):
         self.assertEqual(self.status(server, "/file"), 200)
         line = r'limiting requests, excess: [01]\.\d{3} by zone "slow", client: 127\.0\.0\.1, server: '
         wait_for(lambda: re.search(line, server.error_log()), what="nginx's line")
-        self.assertIn('request: "GET /file?key=a HTTP/1.1", host: ', server.error_log())
+        wait_for(lambda: 'request: "GET /file?key=a HTTP/1.1", host: ' in server.error_log(), what="the line")
 
     def test_compat_refuses_with_503(self):
         server = self.start(compat="compat nginx;")
@@ -83,7 +83,7 @@ class Limits(SluiceTest):
         self.assertEqual([r.status for r in replies], [200, 200, 200])
         self.assertNotEqual(replies[2].header("X-Time"), "0.000")
         wait_for(lambda: "DELAYED - 200" in server.access_log(), what="the delayed requests' lines")
-        self.assertIn("delaying request, excess: ", server.error_log())
+        wait_for(lambda: "delaying request, excess: " in server.error_log(), what="the line")
 
     def errors_at(self, server, level):
         return "\n".join(line for line in server.error_log().splitlines() if f"[{level}]" in line)
@@ -105,7 +105,7 @@ class Limits(SluiceTest):
         self.assertEqual([self.status(server, "/dry?key=a") for _ in range(2)], [200, 200])
 
         wait_for(lambda: "REJECTED_DRY_RUN - 200" in server.access_log(), what="the line")
-        self.assertIn("limiting requests, dry run, excess: ", server.error_log())
+        wait_for(lambda: "limiting requests, dry run, excess: " in server.error_log(), what="the line")
 
     def test_status_and_level_can_be_chosen(self):
         server = self.start()
@@ -129,7 +129,7 @@ class Limits(SluiceTest):
         held.close()
 
         wait_for(lambda: self.status(server, "/big?key=a") == 200, what="the place to be given back")
-        self.assertIn('limiting connections by zone "open", client: 127.0.0.1', server.error_log())
+        wait_for(lambda: 'limiting connections by zone "open", client: 127.0.0.1' in server.error_log(), what="the line")
 
     def test_a_killed_worker_s_requests_count_no_more(self):
         server = self.start(workers=1)
