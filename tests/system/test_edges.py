@@ -39,9 +39,15 @@ class FullWorker(SluiceTest):
     def test_connections_that_become_idle_make_room_though_nobody_closes_one(self):
         server = self.serve(self.CONF, files=FILES)
         held = self.busy(server, 20)
+        served = 0
         for connection in held:
-            connection.send(b"Host: x\r\n\r\n")
-            self.assertEqual(connection.read_reply().status, 200)
+            try:
+                connection.send(b"Host: x\r\n\r\n")
+                self.assertEqual(connection.read_reply().status, 200)
+            except OSError:
+                continue  # its first bytes were not read yet: an idle connection may make room
+            served += 1
+        self.assertGreater(served, 0)
 
         with server.connect() as late:  # queued in the kernel until a place is free
             self.assertEqual(late.get("/").status, 200)

@@ -444,8 +444,8 @@ class Signals(SluiceTest):
     def test_workers_run_as_another_user(self):
         server = self.start()
 
-        uids = processes.status_field(server.workers()[0], "Uid").split()
-        self.assertNotIn("0", uids)
+        wait_for(lambda: "0" not in processes.status_field(server.workers()[0], "Uid").split(),
+                 what="a worker that is not root")
 
 
 if __name__ == "__main__":
