@@ -24,6 +24,7 @@
 #include "modules/http/chunk_loader.h"
 #include "modules/http/directory_watches.h"
 #include "modules/http/file_loader.h"
+#include "net/transfer.h"
 #include "proto/http/etag.h"
 #include "script/template.h"
 #include "sys/file.h"
@@ -74,7 +75,7 @@ struct FileWait : ListHook {
 /// A remembered file. Owner: its cache; whoever got it from look_up() holds a pin and unpins once.
 /// Once loaded it does not change, only its content may be dropped while nobody holds a pin.
 struct OpenFile : ListHook {
-    static constexpr std::uint64_t kMemoryLimit = 16384;
+    static constexpr std::uint64_t kMemoryLimit = net::kTransferTable.memory_file;
 
     // What a hit reads stands together.
     OpenFile* next_in_bucket = nullptr;

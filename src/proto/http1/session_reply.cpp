@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "net/transfer.h"
 #include "proto/http1/protocol.h"
 #include "proto/http1/session.h"
 #include "proto/http1/talk.h"
@@ -13,10 +14,11 @@ namespace sluice::http1 {
 
 namespace {
 
-constexpr std::size_t kCopiedBody = 8 * 1024;  // copied behind its head; larger ones are referenced
-constexpr std::size_t kCopiedPiece = 1024;     // of a body's memory: joins what the outbox holds
-constexpr std::size_t kCopiedRange =
-    16 * 1024;                                  // of a file: read behind its head, sent in one call
+// Copied behind its head; larger ones are referenced.
+constexpr std::size_t kCopiedBody = net::kTransferTable.copied_body;
+constexpr std::size_t kCopiedPiece = 1024;  // of a body's memory: joins what the outbox holds
+// Of a file: read behind its head, sent in one call.
+constexpr std::size_t kCopiedRange = net::kTransferTable.memory_file;
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
 constexpr std::size_t kPullSize = std::size_t{1} << 30;
