@@ -7,6 +7,11 @@
 Python tests are files test_*.py and *_test.py (unittest). GoogleTest programs are DIR/unit_*, fuzz
 targets DIR/fuzz_*. A file with a line `# Runs: alone` has the machine for itself (as everything in
 tests/budget has); `# Time limit: 600 s` raises its limit. Last line: `N passed, N failed, N skipped`.
+
+A Python or unit test program that fails runs once more, alone, after all others. If it passes then, it
+counts as passed and is listed as unsteady: somebody has to mend it. There is no second run for a crash,
+a sanitizer's report or a program that does not end, none where more than MOST_UNSTEADY programs failed
+(the run fails), and none with SLUICE_STRICT=1.
 """
 
 import argparse
@@ -26,6 +31,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_LIMIT = 180
 SLOWDOWN = 3 if os.environ.get("SLUICE_SANITIZED") else 1
+# One program that a busy machine upset says little about the product; more of them say that it is ill.
+MOST_UNSTEADY = 3
+# What is never blamed on the machine: reports of sanitizers and deaths by SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
+NEVER_BY_CHANCE = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:|"
+                             r"core dumped|Segmentation fault|exited on signal (4|6|7|8|11)\b")
 # Folders whose files are first inputs of a fuzz target, besides tests/fuzz/corpus/<target>.
 SEEDS = {
     "conf_text": ["conf", "../shared/corpora/nginx-config"],
@@ -52,6 +62,12 @@ class Outcome:
         self.program, self.output, self.seconds = program, output, seconds
         self.passed, self.failed, self.skipped = passed, failed, skipped
         self.failures, self.skips = [], []
+        self.ended_itself = True
+
+    def may_be_unsteady(self):
+        """Whether this failure may come from a busy machine, so that a second run is worth it."""
+        return bool(self.failed and self.ended_itself and self.program.kind in ("python", "unit")
+                    and not NEVER_BY_CHANCE.search(self.output))
 
 
 def python_program(path):
@@ -115,6 +131,7 @@ def run_program(program, seconds):
             text = output.read().decode("utf-8", "replace")
         outcome = read_report(program, report, process.returncode)
     outcome.output, outcome.seconds = text, time.monotonic() - start
+    outcome.ended_itself = not late and process.returncode >= 0
     if late:
         outcome.failed += 1
         outcome.failures.append(f"not finished after {program.limit} s")
@@ -169,11 +186,15 @@ def print_outcome(outcome):
     if outcome.failed:
         for name in outcome.failures:
             print(f"       failed: {name}")
-        lines = outcome.output.splitlines()
-        if len(lines) > 300:
-            lines = lines[:100] + [f"[{len(lines) - 300} lines left out]"] + lines[-200:]
-        print("\n".join("    | " + line for line in lines))
+        print_output(outcome)
     sys.stdout.flush()
+
+
+def print_output(outcome):
+    lines = outcome.output.splitlines()
+    if len(lines) > 300:
+        lines = lines[:100] + [f"[{len(lines) - 300} lines left out]"] + lines[-200:]
+    print("\n".join("    | " + line for line in lines))
 
 
 def run_all(programs, jobs, seconds):
@@ -188,6 +209,33 @@ def run_all(programs, jobs, seconds):
         outcomes.append(run_program(program, seconds))
         print_outcome(outcomes[-1])
     return outcomes
+
+
+def run_again(outcomes, seconds):
+    """Runs what failed, perhaps by chance, once more, alone. Gives the outcomes that count, and the
+    first ones of all that passed the second time."""
+    doubtful = [outcome for outcome in outcomes if outcome.may_be_unsteady()]
+    if len(doubtful) > MOST_UNSTEADY:
+        print(f"{len(doubtful)} programs failed: too many for chance, none runs again")
+        return outcomes, []
+    unsteady = []
+    for first in doubtful:
+        print(f"once more, alone: {first.program.name}")
+        second = run_program(first.program, seconds)
+        print_outcome(second)
+        if not second.failed:
+            unsteady.append(first)
+            outcomes = [second if outcome is first else outcome for outcome in outcomes]
+    return outcomes, unsteady
+
+
+def print_unsteady(unsteady):
+    print("\nUnsteady, and to be mended:")
+    for first in unsteady:
+        print(f"unsteady: {first.program.name}: failed once, passed alone")
+        for name in first.failures:
+            print(f"       failed: {name}")
+        print_output(first)
 
 
 class CountingResult(unittest.TextTestResult):
@@ -262,7 +310,12 @@ def main():
 
     jobs = int(os.environ.get("SLUICE_JOBS") or len(os.sched_getaffinity(0)))
     outcomes = run_all(discover(arguments), jobs, arguments.seconds)
+    unsteady = []
+    if not os.environ.get("SLUICE_STRICT"):
+        outcomes, unsteady = run_again(outcomes, arguments.seconds)
     failed = [o for o in outcomes if o.failed]
+    if unsteady:
+        print_unsteady(unsteady)
     if failed:
         print("\nFailed:")
         for outcome in failed:
