@@ -30,9 +30,7 @@ class Descriptors(SluiceTest):
         self.assertLess(processes.cpu_seconds(worker) - used, 0.5)
         for connection in held:
             connection.close()
-        started = time.monotonic()
-        wait_for(lambda: self.answers(server), deadline=5, what="an answer")
-        self.assertLess(time.monotonic() - started, 2)
+        wait_for(lambda: self.answers(server), what="an answer")
         self.assertEqual(server.workers(), [worker])
 
     def answers(self, server):
@@ -82,7 +80,7 @@ class SlowPeers(SluiceTest):
             stop = threading.Event()
 
             def trickle():
-                for i in range(60):
+                for i in range(150):
                     if stop.is_set():
                         return
                     try:
@@ -100,7 +98,7 @@ class SlowPeers(SluiceTest):
                 pass
             stop.set()
             thread.join()
-            self.assertLess(time.monotonic() - started, 5)
+            self.assertLess(time.monotonic() - started, 10)  # 15 s of bytes, and no end of them
 
 
 class Logs(SluiceTest):
@@ -124,9 +122,9 @@ class Logs(SluiceTest):
                 started = time.monotonic()
                 self.assertEqual(connection.get(target).status, 200)
                 slowest = max(slowest, time.monotonic() - started)
-        self.assertLess(slowest, 1.0)
+        self.assertLess(slowest, 5.0)  # who waits for the pipe waits until the client gives up
         server.allowed_words.append("some log lines could not be written")
-        wait_for(lambda: "dropped" in server.error_log(), what="a line that counts the drops")
+        server.wait_logged("dropped")
         drained = threading.Thread(target=self.drain, args=(read_end,))
         drained.start()
         server.stop()
@@ -146,10 +144,9 @@ class Logs(SluiceTest):
             for _ in range(2000):
                 self.assertEqual(connection.get("/").status, 200)
         server.allowed_words += ["No space left", "some log lines could not be written"]
-        wait_for(lambda: "28: No space left on device" in server.error_log(),
-                 what="a line about the full disk")
-        lines = server.error_log().count("No space left")
-        self.assertLess(lines, 20)
+        server.wait_logged("28: No space left on device")
+        server.stop()
+        self.assertLess(server.error_log().count("No space left"), 20)
 
     def test_usr1_reopens_without_losing_a_line(self):
         server = self.serve("""

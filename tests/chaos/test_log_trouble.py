@@ -92,7 +92,7 @@ class LogTrouble(SluiceTest):
         self.addCleanup(subprocess.run, ["umount", "-l", str(small)], check=False)
         server.start()
         self.load_until(server, lambda: self.dropped(server), "the count of drops")
-        self.assertIn("failed (28: No space left on device)", server.error_log())
+        server.wait_logged("failed (28: No space left on device)")
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
 
         def works_again():

@@ -169,7 +169,7 @@ class WorkerCount(SluiceTest):
         for lucky in server.workers():
             others = [pid for pid in server.workers() if pid != lucky]
             for pid in others:
-                os.kill(pid, signal.SIGSTOP)
+                processes.stop(pid)
             for _ in range(20):
                 idle.append(server.connect())
                 self.assertEqual(idle[-1].get("/").status, 200)

@@ -10,6 +10,7 @@ import time
 import unittest
 
 from support import processes
+from support.client import Closed
 from support.harness import SluiceTest
 from support.load import Load
 from support.waiting import wait_for
@@ -47,17 +48,20 @@ class Deaths(SluiceTest):
                 victim = min(server.workers(), key=processes.start_time)
                 os.kill(victim, signal.SIGKILL)
                 started = time.monotonic()
-                wait_for(lambda: self.answers(server), deadline=2, what="the next answer")
+                wait_for(lambda: self.answers(server), what="the next answer")
                 gaps.append(time.monotonic() - started)
                 wait_for(lambda: victim not in server.workers() and len(server.workers()) == 2,
                          what="the respawn")
         # A death costs at most the connections that its worker held, and no new one.
         self.assertEqual([line for line in load.failures if line.startswith("connect")], [])
         self.assertLessEqual(len(load.failures), 20 * 16)
-        self.assertLess(statistics.median(gaps), 0.1, gaps)
-        self.assertLess(max(gaps), 1.0, gaps)
-        wait_for(lambda: server.error_log().count("exited on signal 9") == 20,
-                 what="one line per death")
+        print(f"killed workers: the next answer after {statistics.median(gaps) * 1000:.1f} ms (median),"
+              f" at most {max(gaps) * 1000:.1f} ms")
+        # A pause before the respawn, or a listener that went with the worker, costs seconds.
+        self.assertLess(statistics.median(gaps), 0.5, gaps)
+        server.wait_logged("exited on signal 9", times=20)
+        server.stop()
+        self.assertEqual(server.error_log().count("exited on signal 9"), 20, "one line per death")
 
     def answers(self, server):
         try:
@@ -78,8 +82,7 @@ class Deaths(SluiceTest):
             server.configure(site(f"k{turn}"))
             server.signal(signal.SIGHUP)
             time.sleep(0.002 * turn)  # another moment of the reload each time
-            for pid in server.workers()[:1]:
-                os.kill(pid, signal.SIGKILL)
+            os.kill(server.workers()[0], signal.SIGKILL)
             wait_for(lambda: self.everywhere(server, f"k{turn}") or self.retry(server, turn),
                      what="one generation everywhere")
             wait_for(lambda: len(server.workers()) == 2, what="both workers")
@@ -201,7 +204,13 @@ class Faults(SluiceTest):
         server.configure(site(2))
         self.assertEqual(server.reload(timeout=40).returncode, 0)
         wait_for(lambda: not set(server.workers()) & set(before), what="new workers")
-        wait_for(lambda: server.get("/v").text == "generation 2", what="the new generation")
+        wait_for(lambda: self.text(server) == "generation 2", what="the new generation")
+
+    def text(self, server):
+        try:
+            return server.get("/v").text
+        except (Closed, OSError):
+            return ""  # of a worker that was being replaced
 
 
 class BadReloads(SluiceTest):
@@ -219,7 +228,7 @@ class BadReloads(SluiceTest):
         server.signal(signal.SIGHUP)
         for word in words:
             self.assertIn(word, outcome.stderr)
-            wait_for(lambda: word in server.error_log(), what=f"{word} in the error log")
+            server.wait_logged(word)
         self.assertEqual(server.get("/v").text, "generation 1")
         wait_for(lambda: server.fd_count() <= descriptors, what="no descriptor to be left over")
         server.allowed_words += ["[emerg]"]

@@ -112,7 +112,7 @@ class Upgrade(SluiceTest):
         os.rename(broken, server.binary)
         with Load(server.port, connections=16) as load:
             server.signal(signal.SIGUSR2)
-            wait_for(lambda: "the new master process" in server.error_log(), what="a line about the failure")
+            server.wait_logged("the new master process")
             wait_for(lambda: self.read_pid(server) == server.pid, what="the pid file to come back")
             self.assertIsNone(self.read_pid(server, ".oldbin"))
         self.assertEqual(load.failures, [])

@@ -5,8 +5,9 @@ ends short; it never hangs, never pads, never kills the worker. And inotify make
 import os
 import socket
 import unittest
-from signal import SIGCONT, SIGSTOP
+from signal import SIGCONT
 
+from support import processes
 from support.client import Closed
 from support.harness import SluiceTest
 from support.waiting import wait_for
@@ -85,7 +86,7 @@ class Watched(SluiceTest):
             self.put(f"o/{name}", "old")
         self.assertEqual(self.server.get("/o/target").text, "old")
         worker = self.server.workers()[0]
-        os.kill(worker, SIGSTOP)
+        processes.stop(worker)
         try:
             folder = self.server.dir / "www/o"
             with open(folder / "x", "wb", buffering=0) as x, open(folder / "y", "wb", buffering=0) as y:
@@ -104,6 +105,7 @@ class WatchLimit(SluiceTest):
         self.assertEqual(server.get("/f").text, "one")
         server.write("www/f", "two!")
         wait_for(lambda: server.get("/f").text == "two!", what="the trust to end")
+        server.stop()
         self.assertNotIn("inotify", server.error_log())
 
 

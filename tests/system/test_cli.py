@@ -162,7 +162,8 @@ class CommandLine(SluiceTest):
         server.start(wait=False)
 
         self.assertNotEqual(server.wait_exit(), 0)
-        self.assertIn("98: Address already in use", server.stderr() + server.error_log())
+        server.wait_logged("98: Address already in use",
+                           log=lambda: server.stderr() + server.error_log())
         self.assertFalse(server.pid_file.exists())
         server.process = None  # it ended as it should: nothing to stop
 
@@ -221,7 +222,7 @@ class CommandLine(SluiceTest):
 
         self.assertEqual((ours.get("/").status, theirs.get("/").status), (200, 200))
 
-        wait_for(lambda: '"GET / HTTP/1.1" 200 1' in theirs.access_log(), what="the line")
+        theirs.wait_accessed('"GET / HTTP/1.1" 200 1')
         self.assertFalse(ours.access_log_file.exists())
 
     def test_process_titles(self):

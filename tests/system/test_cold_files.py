@@ -8,7 +8,6 @@ import unittest
 
 from support import processes
 from support.harness import SluiceTest
-from support.waiting import wait_for
 
 CONF = """
 http {
@@ -152,7 +151,8 @@ class ColdFiles(SluiceTest):
             connection.send(b"GET /hang.html HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertEqual(server.get("/fast.html").text, "fast")
         self.let_go(server, "hang.html")
-        wait_for(lambda: "/hang.html" in server.access_log(), what="the line")
+        server.wait_accessed("/hang.html")
+        server.stop()
         self.assertEqual(server.access_log().count("/hang.html"), 1)
 
 

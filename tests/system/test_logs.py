@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from support.harness import SluiceTest
-from support.waiting import wait_for
+from support.waiting import DEADLINE, wait_for
 
 JSON_CONF = r"""
 http {
@@ -135,7 +135,7 @@ class VariablePaths(SluiceTest):
         server.get("/?name=../../outside")
         server.get("/?name=..")  # not a segment of its own: a file with an odd name
         wait_for(lambda: self.text(server, "...log") == "/?name=..\n", what="the odd line")
-        wait_for(lambda: "leads elsewhere" in server.error_log(), what="the complaint")
+        server.wait_logged("leads elsewhere")
 
         self.assertEqual(list(server.dir.glob("outside*")), [])
         self.assertEqual(list(server.dir.parent.glob("outside*")), [])
@@ -143,7 +143,7 @@ class VariablePaths(SluiceTest):
     def test_without_the_root_nothing_is_logged(self):
         server = self.start_server()
         server.get("/rootless?name=r")
-        wait_for(lambda: "existence failed" in server.error_log(), what="the complaint")
+        server.wait_logged("existence failed")
 
         self.assertFalse((server.dir / "vhosts/r.log").exists())
 
@@ -151,7 +151,7 @@ class VariablePaths(SluiceTest):
         server = self.start_server()
         server.get("/?name=no/such")
 
-        wait_for(lambda: 'no/such.log" failed (2:' in server.error_log(), what="the complaint")
+        server.wait_logged('no/such.log" failed (2:')
 
     def test_reopen_lets_go_of_kept_files(self):
         server = self.start_server()
@@ -217,7 +217,7 @@ class LogsCommand(SluiceTest):
 
     def test_shows_error_lines_by_level(self):
         server = self.start_server()
-        lines = self.logs(server, "--level", "notice")
+        lines = wait_for(lambda: self.logs(server, "--level", "notice"), what="the lines of the start")
 
         self.assertTrue(any("[notice]" in line for line in lines), lines)
         self.assertFalse(any("/gone" in line for line in lines))
@@ -256,14 +256,11 @@ class LogsCommand(SluiceTest):
         wait_for(lambda: sees("/first"), what="the first record")
         self.assertEqual(server.reload().returncode, 0)
         wait_for(lambda: sees("/reloaded"), what="a record after the reload")
-        old = server.workers()
-        server.allowed_words.append("exited on signal 9")
-        server.signal(signal.SIGKILL, pid=old[0])
-        wait_for(lambda: server.workers() and server.workers() != old, what="a new worker")
+        server.kill_worker()
         wait_for(lambda: sees("/reborn"), what="a record of the new worker")
         server.stop()
 
-        self.assertEqual(viewer.wait(15), 0)
+        self.assertEqual(viewer.wait(DEADLINE), 0)
         self.assertIn("the server has ended", errors.read_text())
 
     def test_interrupt_ends_following(self):
@@ -272,7 +269,7 @@ class LogsCommand(SluiceTest):
         wait_for(lambda: out.read_text() == "200 /b\n", what="the last record")
         viewer.send_signal(signal.SIGINT)
 
-        self.assertEqual(viewer.wait(15), 0)
+        self.assertEqual(viewer.wait(DEADLINE), 0)
 
     def test_complains_clearly(self):
         server = self.serve(LOGS_CONF, start=False)

@@ -7,7 +7,6 @@ import unittest
 
 from support.client import Closed
 from support.harness import SluiceTest
-from support.waiting import wait_for
 
 BODY = 60_000
 CONF = """
@@ -15,7 +14,7 @@ http {
     log_format line '$status "$request" $limit_rate $bytes_sent';
     access_log %%DIR%%/logs/access.log line;
     root %%DIR%%/www;
-    client_header_timeout 300ms;
+    client_header_timeout 800ms;
     server {
         listen %%PORT%%;
         location /plain { alias %%DIR%%/www/; }
@@ -55,8 +54,7 @@ class Rates(SluiceTest):
         self.assertGreater(seconds, 0.7)
         for odd in ("nonsense", "", "0"):
             self.assertEqual(len(self.server.get(f"/named/f?rate={odd}").body), BODY)
-        wait_for(lambda: '200 "GET /named/f?rate=30000 HTTP/1.1" 30000 ' in self.server.access_log(),
-                 what="the line")
+        self.server.wait_accessed('200 "GET /named/f?rate=30000 HTTP/1.1" 30000 ')
 
     def test_a_reply_from_memory_is_limited_too(self):
         reply, seconds = self.timed("/text")
@@ -87,7 +85,7 @@ class Rates(SluiceTest):
         with self.server.connect() as connection:
             connection.send(b"GET /left HTTP/1.1\r\nHost")
         for line in ('408 "GET /half HTTP/1.1"', '400 "GET /left HTTP/1.1"'):
-            wait_for(lambda line=line: line in self.server.access_log(), what=line)
+            self.server.wait_accessed(line)
 
     def test_a_head_has_its_time_in_all_however_it_trickles(self):
         with self.server.connect() as connection, self.assertRaises((Closed, OSError)):

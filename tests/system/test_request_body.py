@@ -3,10 +3,12 @@
 when a client is told to go on."""
 
 import os
+import re
 import stat
 import unittest
 from pathlib import Path
 
+from support import processes
 from support.harness import SluiceTest
 from support.waiting import wait_for
 
@@ -72,8 +74,7 @@ class RequestBody(SluiceTest):
     def open_bodies(self):
         """How many files under the temporary path a worker holds open."""
         [worker] = self.server.workers()
-        targets = [os.readlink(entry) for entry in Path(f"/proc/{worker}/fd").iterdir()]
-        return sum(str(self.temp()) in target for target in targets)
+        return sum(str(self.temp()) in target for target in processes.fd_targets(worker))
 
     def test_a_body_in_memory_is_there_however_it_comes(self):
         for request in (post(b"/", b"hello"), chunked(b"/", b"he", b"l", b"lo")):
@@ -100,7 +101,7 @@ class RequestBody(SluiceTest):
             connection.send(b"y" * 100_000)
             self.assertEqual(connection.read_reply().text, "|200000|")
             self.assertEqual(connection.request(post(b"/", b"next")).text, "next|4|")
-        self.assertEqual(self.open_bodies(), 0)
+        wait_for(lambda: self.open_bodies() == 0, what="the file to be closed")
 
     def test_requests_behind_a_body_are_found(self):
         for body in (b"hello", b"z" * 5000):
@@ -160,7 +161,7 @@ class RequestBody(SluiceTest):
             connection.send(POST % b"/reset" + b"Content-Length: 100\r\n\r\nx")
             with self.assertRaises(ConnectionResetError):
                 connection.read_reply()
-        wait_for(lambda: self.server.access_log().count("408 ") >= 3, what="the lines")
+        self.server.wait_accessed("408 ", times=3)
 
     def test_a_malformed_body_is_400(self):
         with self.server.connect() as connection:
@@ -170,13 +171,13 @@ class RequestBody(SluiceTest):
     def test_a_client_that_leaves_is_logged_as_400(self):
         with self.server.connect() as connection:
             connection.send(POST % b"/left" + b"Content-Length: 100\r\n\r\nabc")
-        wait_for(lambda: "\n400 " in "\n" + self.server.access_log(), what="the line")
+        self.server.wait_accessed(re.compile("(?m)^400 "))
 
     def test_the_whole_request_is_counted(self):
         request = post(b"/", b"x" * 2000)
         self.ask(request)
         line = f"200 {len(request)} 2000 "
-        wait_for(lambda: line in self.server.access_log(), what="the line")
+        self.server.wait_accessed(line)
 
 
 class TroubleWithFiles(SluiceTest):
@@ -195,7 +196,8 @@ class TroubleWithFiles(SluiceTest):
                 self.assertEqual(connection.request(post(b"/", b"x" * 2000)).status, 500)
                 self.assertTrue(connection.is_closed_by_peer())
             self.assertEqual(server.get("/").status, 200)
-        wait_for(lambda: "a request body cannot be kept" in server.error_log(), what="the line")
+        server.wait_logged("a request body cannot be kept")
+        server.stop()
         self.assertEqual(server.error_log().count("[crit]"), 1)
 
 

@@ -6,7 +6,6 @@ import re
 import unittest
 
 from support.harness import Sluice, SluiceTest
-from support.waiting import wait_for
 
 RULES = r"""
 http {
@@ -63,7 +62,7 @@ class Rules(SluiceTest):
         return reply.text
 
     def wait_for_line(self, text):
-        wait_for(lambda: text in self.server.error_log(), what=f"the log line {text!r}")
+        self.server.wait_logged(text)
 
     def location(self, path, status):
         reply = self.server.get(path)
@@ -264,10 +263,9 @@ class Conditions(SluiceTest):
 
     def test_rewrite_log_tells_what_patterns_do(self):
         self.text("/if?a=Bc")
-        wait_for(lambda: '"x{2}" does not match "Bc"' in self.server.error_log(),
-                 what="the last line")
-        self.assertIn('"^B(.*)$" matches "Bc"', self.server.error_log())
-        self.assertNotIn("uninitialized", self.server.error_log())
+        self.server.wait_logged('"^B(.*)$" matches "Bc"')
+        text = self.server.wait_logged('"x{2}" does not match "Bc"')
+        self.assertNotIn("uninitialized", text)
 
 
 class Mistakes(unittest.TestCase):

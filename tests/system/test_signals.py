@@ -49,7 +49,7 @@ class LiveOrders(SluiceTest):
         first = server.workers()
 
         self.assert_order(server, "workers=5", "5 worker processes serve")
-        self.assertEqual(len(server.workers()), 5)
+        wait_for(lambda: len(server.workers()) == 5, what="five workers")
         self.assert_order(server, "workers=1", "1 worker processes serve")
         wait_for(lambda: server.workers() == first[:1], what="four workers to leave")
         self.assertEqual(server.get("/v").body, b"version1")
@@ -60,11 +60,9 @@ class LiveOrders(SluiceTest):
         server = self.start()
         server.allowed_words = ["exited on signal 9"]
         self.assert_order(server, "workers=3", "3 worker processes serve")
-        before = server.workers()
+        before = wait_for(lambda: len(found := server.workers()) == 3 and found, what="three workers")
 
-        os.kill(before[2], signal.SIGKILL)
-
-        wait_for(lambda: len(server.workers()) == 3 and server.workers() != before, what="the third")
+        server.kill_worker(before[2])
 
     def test_a_burst_of_a_thousand_is_obeyed_in_order(self):
         server = self.start()
@@ -99,18 +97,14 @@ class LiveOrders(SluiceTest):
         server.allowed_words = ["exited on signal 9"]
         hidden = [self.misses(server, "first")]
         self.assert_order(server, "loglevel=debug", "log level debug")
-        shown = self.misses(server, "second")
-        wait_for(lambda: shown in server.error_log(), what="a line at level info")
-        old = server.workers()[0]
-        os.kill(old, signal.SIGKILL)
-        wait_for(lambda: server.workers() and server.workers() != [old], what="a new worker")
-        shown = self.misses(server, "third")
-        wait_for(lambda: shown in server.error_log(), what="the new worker's line")
+        server.wait_logged(self.misses(server, "second"))
+        server.kill_worker()
+        server.wait_logged(self.misses(server, "third"))
         self.assertEqual(server.reload().returncode, 0)
         hidden.append(self.misses(server, "fourth"))
         self.assert_order(server, "loglevel=info", "log level info")
-        shown = self.misses(server, "fifth")
-        wait_for(lambda: shown in server.error_log(), what="the last line")
+        server.wait_logged(self.misses(server, "fifth"))
+        server.stop()
 
         for line in hidden:
             self.assertNotIn(line, server.error_log())
@@ -124,7 +118,7 @@ class LiveOrders(SluiceTest):
         self.assert_order(server, "stats", "the statistics are in the error log")
 
         def shows(text):
-            wait_for(lambda: re.search(text, server.error_log()), what=text)
+            server.wait_logged(re.compile(text))
         shows(rf"statistics: master {server.pid}, generation 1, 2 of 2 worker processes")
         for pid in server.workers():
             shows(rf"statistics: worker process {pid} serving, index \d, slot \d+, generation 1")
@@ -145,7 +139,9 @@ class LiveOrders(SluiceTest):
             self.assertEqual(result.returncode, 1, word)
             self.assertIn(f'"-s {word}"', result.stderr)
             self.assertIn(expected, result.stderr)
-        self.assertNotIn("received from", server.error_log())
+        self.assert_order(server, "loglevel=debug", "log level debug")
+        text = server.wait_logged("received from")
+        self.assertEqual(text.count("received from"), 1)
 
     def test_bad_payloads_are_refused_with_a_line(self):
         server = self.start()
@@ -156,7 +152,7 @@ class LiveOrders(SluiceTest):
                 (realtime.LOG_LEVEL, 8, "log level 8 refused"),
                 (realtime.LOG_LEVEL, -1, "log level -1 refused")):
             realtime.queue(server.pid, number, payload)
-            wait_for(lambda: text in server.error_log(), what=text)
+            server.wait_logged(text)
         self.assertEqual(server.get("/v").body, b"version1")
         result = server.run("-s", "workers=1024")
         self.assertEqual(result.returncode, 1)
@@ -208,13 +204,13 @@ class Signals(SluiceTest):
             connection.send(build_request("/big.bin"))
             connection.read_head()
             server.signal(signal.SIGTERM)
-            self.assertEqual(server.wait_exit(5), 0)
+            self.assertEqual(server.wait_exit(), 0)
 
     def test_int_stops_as_term_does(self):
         server = self.start()
         server.signal(signal.SIGINT)
 
-        self.assertEqual(server.wait_exit(5), 0)
+        self.assertEqual(server.wait_exit(), 0)
 
     def test_quit_does_not_wait_for_idle_connections_forever(self):
         server = self.serve(version(1).replace(
@@ -270,9 +266,7 @@ class Signals(SluiceTest):
 
         server.signal(signal.SIGHUP)
 
-        wait_for(lambda: 'unknown directive "rooot"' in server.error_log() + server.stderr(),
-                 what="the message")
-        self.assertRegex(server.error_log() + server.stderr(), r"sluice\.conf:4\b")
+        server.wait_logged(re.compile(r'unknown directive "rooot" in \S*sluice\.conf:4\b'))
         holds_for(lambda: self.answers(server, b"version1"), 0.3, "the old configuration")
 
     def test_hup_with_a_port_in_use_changes_nothing(self):
@@ -284,8 +278,7 @@ class Signals(SluiceTest):
 
         server.signal(signal.SIGHUP)
 
-        wait_for(lambda: "98: Address already in use" in server.error_log() + server.stderr(),
-                 what="the message")
+        server.wait_logged("98: Address already in use")
         holds_for(lambda: self.answers(server, b"version1"), 0.3, "the old configuration")
 
     def test_idle_connection_survives_hup(self):
@@ -376,15 +369,10 @@ class Signals(SluiceTest):
 
     def test_killed_worker_is_replaced(self):
         server = self.start()
-        server.allowed_words = ["exited on signal 9"]
-        old = server.workers()[0]
+        old = server.kill_worker()
 
-        server.signal(signal.SIGKILL, old)
-
-        wait_for(lambda: server.workers() and server.workers() != [old], what="a new worker")
         wait_for(lambda: self.answers(server, b"version1"), what="an answer")
-        wait_for(lambda: str(old) in server.error_log(), what="the line about the death")
-        self.assertRegex(server.error_log(), rf"{old}[^\n]*(signal 9|SIGKILL)")
+        server.wait_logged(re.compile(rf"{old}[^\n]*(signal 9|SIGKILL)"))
 
     def test_worker_that_leaves_politely_is_replaced(self):
         server = self.start()

@@ -4,7 +4,6 @@ and restarts."""
 
 import json
 import os
-import signal
 import unittest
 
 from support.client import build_request
@@ -114,7 +113,7 @@ class KeysAndValues(ZoneTest):
         self.assertEqual((zone["kind"], zone["entries"], zone["hits"], zone["misses"], zone["stores"]),
                          ("kv", 1, 1, 1, 1))
         self.assertIn('sluice_zone_entries{zone="store",kind="kv"} 1', metrics)
-        self.assertIn("statistics: zone store: 1 entries, 256 of ", server.error_log())
+        server.wait_logged("statistics: zone store: 1 entries, 256 of ")
 
     def test_a_full_zone_forgets_the_oldest(self):
         server = self.start()
@@ -128,7 +127,6 @@ class KeysAndValues(ZoneTest):
 
     def test_counting_under_kill_9(self):
         server = self.start(workers=3)
-        server.allowed_words.append("signal 9")
         sent = acknowledged = 0
         for round_number in range(4):  # more would make the master pause
             for _ in range(30):
@@ -137,8 +135,7 @@ class KeysAndValues(ZoneTest):
                     acknowledged += server.get("/kv/n?incr=1", method="POST").status == 200
                 except OSError:
                     pass
-            os.kill(server.workers()[round_number % len(server.workers())], signal.SIGKILL)
-            wait_for(lambda: len(server.workers()) == 3, what="a new worker")
+            server.kill_worker(server.workers()[round_number % 3])
 
         count = int(self.value(server, "n"))
         self.assertLessEqual(acknowledged, count)
@@ -150,14 +147,11 @@ class Custody(ZoneTest):
 
     def test_entries_survive_reload_and_death(self):
         server = self.start()
-        server.allowed_words.append("signal 9")
         self.put(server, "a", b"kept")
 
         server.reload()
         self.assertEqual(self.value(server, "a"), b"kept")
-        old = server.workers()[0]
-        os.kill(old, signal.SIGKILL)
-        wait_for(lambda: server.workers() and server.workers() != [old], what="a new worker")
+        server.kill_worker()
         self.assertEqual(self.value(server, "a"), b"kept")
 
     def restart(self, server):
@@ -177,7 +171,7 @@ class Custody(ZoneTest):
         self.assertEqual(self.value(server, "a"), b"one" * 5000)
         self.assertLess(int(server.get("/kv/b").header("X-TTL")), 1000)
         self.assertEqual(self.value(server, "gone"), 404)
-        self.assertIn("2 entries restored", server.error_log())
+        server.wait_logged("2 entries restored")
         self.assertEqual(os.listdir(server.dir / "state"), ["store.zone"])
 
     def test_a_torn_or_foreign_file_is_refused_and_the_server_starts_empty(self):
@@ -196,7 +190,7 @@ class Custody(ZoneTest):
                 path.write_bytes(content)
                 server.start()
                 self.assertEqual(self.value(server, "a"), 404)
-                self.assertIn(expected, server.error_log())
+                server.wait_logged(expected)
                 server.stop()
         path.write_bytes(whole)
         server.start()

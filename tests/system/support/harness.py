@@ -142,6 +142,20 @@ class Sluice:
         """Sends a signal to the master, or to `pid`."""
         os.kill(pid or self.pid, number)
 
+    def kill_worker(self, pid=None):
+        """Kills a worker (default the first) and waits until another serves in its place; gives the
+        dead one's pid."""
+        before = self.workers()
+        pid = pid or before[0]
+        self.allowed_words.append("exited on signal 9")
+        os.kill(pid, SIGKILL)
+
+        def is_replaced():
+            now = self.workers()
+            return pid not in now and len(now) >= len(before)
+        wait_for(is_replaced, what=f"another worker in place of {pid}")
+        return pid
+
     def reload(self, timeout=30):
         """`-s reload`, which waits for the outcome; gives the CompletedProcess."""
         return self.run("-s", "reload", timeout=timeout)
@@ -233,6 +247,21 @@ class Sluice:
 
     def stderr(self):
         return read_text(self.stderr_file)
+
+    def wait_logged(self, wanted, times=1, log=None):
+        """Waits until `wanted`, a text or a compiled pattern, was written that often to the error log,
+        or to `log`, a function that gives another one's text; gives the text."""
+        log = log or self.error_log
+        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
+        try:
+            return wait_for(lambda: len(pattern.findall(text := log())) >= times and text,
+                            what=f"{wanted!r} in the log")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- that log\n{log()[-4000:]}") from None
+
+    def wait_accessed(self, wanted, times=1):
+        """wait_logged() for the access log."""
+        return self.wait_logged(wanted, times, self.access_log)
 
     def report(self):
         """What a failed test prints."""

@@ -2,6 +2,9 @@
 """Facts about processes, read from /proc."""
 
 import os
+import signal
+
+from .waiting import wait_for
 
 
 def parent_of(pid):
@@ -39,6 +42,12 @@ def start_time(pid):
             return int(file.read().rpartition(")")[2].split()[19])
     except OSError:
         return 0
+
+
+def stop(pid):
+    """Stops `pid` and waits until it is: until then it may take up another connection or line."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: (status_field(pid, "State") or "").startswith("T"), what=f"{pid} to stop")
 
 
 def is_alive(pid):
