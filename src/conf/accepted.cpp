@@ -61,7 +61,7 @@ constexpr AcceptedRow kAccepted[] = {
 
 // Sorted. Directives of nginx that are refused, with a message that says why.
 constexpr std::string_view kRefused[] = {
-    "add_after_body", "add_before_body", "add_trailer", "addition_types",
+    "add_after_body", "add_before_body", "addition_types",
     "ancient_browser", "ancient_browser_value", "auth_basic", "auth_basic_user_file",
     "auth_delay", "auth_http", "auth_http_header", "auth_http_pass_client_cert",
     "auth_http_timeout", "auth_request", "auth_request_set", "charset", "charset_map",

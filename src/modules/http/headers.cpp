@@ -1,16 +1,47 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// headers: add_header and expires, applied to a decided reply's head.
+// headers: add_header and expires, applied to a decided reply's head, and add_trailer, applied when
+// its body has ended. Which fields hold in a block is settled once, when it is bound: its own, the
+// outer block's, or both.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/ascii.h"
+#include "log/log.h"
 #include "modules/http/expires.h"
 #include "modules/http/features.h"
+#include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/http_date.h"
 #include "script/template_argument.h"
+
+namespace sluice::modules {
+
+namespace {
+
+/// What a block without fields of its own, or with some, makes of the outer block's.
+enum class Inherit : std::uint8_t {
+    On,     ///< takes them where it has none of its own
+    Off,    ///< never takes them
+    Merge,  ///< has them behind its own
+};
+
+}  // namespace
+
+}  // namespace sluice::modules
+
+template <>
+struct sluice::conf::EnumNames<sluice::modules::Inherit> {
+    static constexpr std::pair<std::string_view, modules::Inherit> kTable[] = {
+        {"on", modules::Inherit::On},
+        {"off", modules::Inherit::Off},
+        {"merge", modules::Inherit::Merge},
+    };
+};
 
 namespace sluice::modules {
 
@@ -31,12 +62,27 @@ struct ExpiresSetting {
     bool is_modified = false;
 };
 
+using Fields = std::span<const AddedHeader>;
+
+/// The fields of one directive.
+struct FieldList {
+    conf::Setting<Fields> own;
+    conf::Setting<Inherit> inherit;
+    const FieldList* outer = nullptr;  ///< whose fields hold here too, behind the own ones
+};
+
 struct HeadersConf {
-    conf::Setting<std::span<const AddedHeader>> added;
+    FieldList headers;
+    FieldList trailers;
     conf::Setting<ExpiresSetting> expires;
+    bool is_settled = false;  ///< both lists' `outer` is known
 };
 
 // ---- directives ----
+
+bool breaks_line(std::string_view value) {
+    return value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
 
 bool is_token(std::string_view text) {
     constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -45,38 +91,80 @@ bool is_token(std::string_view text) {
     });
 }
 
-bool set_added(conf::Build& build, const conf::Directive& directive, HeadersConf& headers) {
-    std::vector<AddedHeader> added;
-    if (headers.added.is_set) {
-        added.assign(headers.added->begin(), headers.added->end());
-    }
-    AddedHeader header{.name = directive.args[0].text, .value = {}, .is_always = false};
-    if (!is_token(header.name)) {
+/// Fields that the wire decides, and what RFC 9110 §6.5.1 keeps out of trailers.
+bool is_own_field(std::string_view name) {
+    return std::ranges::any_of(
+        std::array<std::string_view, 3>{"Content-Length", "Transfer-Encoding", "Connection"},
+        [name](std::string_view own) { return equals_ignoring_case(name, own); });
+}
+
+bool append_field(conf::Build& build, const conf::Directive& directive, FieldList& list) {
+    std::vector<AddedHeader> fields(list.own.value.begin(), list.own.value.end());
+    AddedHeader field{.name = directive.args[0].text, .value = {}, .is_always = false};
+    if (!is_token(field.name)) {
         return build.invalid(directive, directive.args[0], "the name of a header field");
     }
-    for (const std::string_view own : {"Content-Length", "Transfer-Encoding", "Connection"}) {
-        if (equals_ignoring_case(header.name, own)) {
-            return build.invalid(directive, directive.args[0], "a field that the server does not decide itself");
-        }
+    if (is_own_field(field.name)) {
+        return build.invalid(directive, directive.args[0],
+                             "a field that the server does not decide itself");
     }
     if (directive.args.size() == 3) {
         if (directive.args[2].text != "always") {
-            return build.invalid(directive, directive.args[2], "always");
+            return build.error(directive.args[2],
+                               fmt::format("invalid parameter \"{}\"", directive.args[2].text),
+                               "always");
         }
-        header.is_always = true;
+        field.is_always = true;
     }
-    if (directive.args[1].text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+    if (breaks_line(directive.args[1].text)) {
         return build.invalid(directive, directive.args[1], "a value of one line");
     }
     if (!script::compile_argument(build, directive.args[1], http::variables_of(build),
-                                  header.value)) {
+                                  field.value)) {
         return false;
     }
-    added.push_back(header);
-    const auto kept = build.arena().make_span<AddedHeader>(added.size());
-    std::copy_n(added.begin(), kept.size(), kept.begin());
-    headers.added.value = kept;
+    fields.push_back(field);
+    const auto kept = build.arena().make_span<AddedHeader>(fields.size());
+    std::ranges::copy(fields, kept.begin());
+    list.own.value = kept;
+    list.own.is_set = true;
     return true;
+}
+
+template <FieldList HeadersConf::* List>
+bool set_field(conf::Build& build, const conf::Directive& directive, HeadersConf& headers) {
+    return append_field(build, directive, headers.*List);
+}
+
+template <FieldList HeadersConf::* List>
+bool set_inherit(conf::Build& build, const conf::Directive& directive, HeadersConf& headers) {
+    conf::Setting<Inherit>& inherit = (headers.*List).inherit;
+    inherit.is_set = true;
+    return conf::ParseAs<Inherit>::parse(build, directive, inherit.value);
+}
+
+/// How far a block's settings reach; the fields themselves are settled when rules are bound.
+template <FieldList HeadersConf::* List>
+void inherit_mode(void* child, const void* parent) {
+    (static_cast<HeadersConf*>(child)->*List).inherit.value =
+        *(static_cast<const HeadersConf*>(parent)->*List).inherit;
+}
+
+template <FieldList HeadersConf::* List>
+bool has_mode(const void* settings) {
+    return (static_cast<const HeadersConf*>(settings)->*List).inherit.is_set;
+}
+
+template <FieldList HeadersConf::* List>
+consteval conf::Row inherit_row(std::string_view name, std::string_view sentence) {
+    conf::Row row = conf::row_fn<HeadersConf, &set_inherit<List>>(name, conf::kAnyHttp,
+                                                                  conf::take(1), sentence);
+    row.inherit = &inherit_mode<List>;
+    row.is_set = &has_mode<List>;
+    row.forget_set = [](void* settings) {
+        (static_cast<HeadersConf*>(settings)->*List).inherit.is_set = false;
+    };
+    return row.defaults("on");
 }
 
 bool set_expires(conf::Build& build, const conf::Directive& directive, HeadersConf& headers) {
@@ -101,10 +189,23 @@ bool set_expires(conf::Build& build, const conf::Directive& directive, HeadersCo
 }
 
 constexpr conf::Row kRows[] = {
-    conf::row_fn<&HeadersConf::added, &set_added>(
+    conf::row_fn<HeadersConf, &set_field<&HeadersConf::headers>>(
         "add_header", conf::kAnyHttp | conf::kLocationIf, conf::take_range(2, 3),
         "A field for successful replies and redirects, or with always for every reply.")
         .repeats(),
+    inherit_row<&HeadersConf::headers>(
+        "add_header_inherit",
+        "What a block does with the outer block's add_header: on takes them where it has none of "
+        "its own, merge adds them to its own, off never takes them."),
+    conf::row_fn<HeadersConf, &set_field<&HeadersConf::trailers>>(
+        "add_trailer", conf::kAnyHttp | conf::kLocationIf, conf::take_range(2, 3),
+        "A field behind the body of successful replies and redirects, or with always of every "
+        "reply; such replies are chunked. Its variables are read when the body has ended.")
+        .repeats(),
+    inherit_row<&HeadersConf::trailers>(
+        "add_trailer_inherit",
+        "What a block does with the outer block's add_trailer: on, merge or off, as with "
+        "add_header_inherit."),
     conf::row_fn<&HeadersConf::expires, &set_expires>(
         "expires", conf::kAnyHttp | conf::kLocationIf, conf::take_range(1, 2),
         "How long caches may keep successful replies: a time, epoch, max or off.")
@@ -166,10 +267,19 @@ void take_validator_away(Exchange& exchange, std::string_view name) {
     remove_prepared(exchange, name);
 }
 
+/// Whether a value may become a field; one made of a request's bytes must not start a new line.
+bool is_sound(const Exchange& exchange, std::string_view name, std::string_view value) {
+    if (!breaks_line(value)) {
+        return true;
+    }
+    http::write_error(exchange, log::Level::Info, "field \"{}\" left out: its value \"{}\" holds a line break",
+                      name, log::Escaped{value});
+    return false;
+}
+
 /// A field that finds no room in the arena is left out: the reply itself is worth more.
 void add(Exchange& exchange, std::string_view name, std::string_view value) {
-    // A value made of a request's bytes must not start a new line.
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos) {
+    if (is_sound(exchange, name, value)) {
         static_cast<void>(exchange.reply.add(exchange.arena, name, value));
     }
 }
@@ -206,30 +316,94 @@ void add_expiry(Exchange& exchange, const ExpiresSetting& setting) {
     add(exchange, "Cache-Control", fields.cache_control);
 }
 
+Verdict add_trailers(Exchange& exchange, const void* settings) {
+    const bool is_success = is_good(exchange.reply.status);
+    const FieldList* list = &static_cast<const HeadersConf*>(settings)->trailers;
+    for (; list != nullptr; list = list->outer) {
+        for (const AddedHeader& field : *list->own) {
+            if (!is_success && !field.is_always) {
+                continue;
+            }
+            const std::string_view value = exchange.render(field.value);
+            if (!value.empty() && is_sound(exchange, field.name, value)) {
+                static_cast<void>(exchange.reply.add_trailer(exchange.arena, field.name, value));
+            }
+        }
+    }
+    return Verdict::Declined;
+}
+
+void add_own(Exchange& exchange, const AddedHeader& header) {
+    const std::string_view value = exchange.render(header.value);
+    if (!value.empty() && !is_sound(exchange, header.name, value)) {
+        return;
+    }
+    take_validator_away(exchange, header.name);
+    if (!value.empty()) {
+        static_cast<void>(exchange.reply.add(exchange.arena, header.name, value));
+    }
+}
+
+template <class Fits>
+bool has_field(const FieldList& first, Fits fits) {
+    for (const FieldList* list = &first; list != nullptr; list = list->outer) {
+        if (std::ranges::any_of(*list->own, fits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Verdict complete(Exchange& exchange, const void* settings) {
     const HeadersConf& headers = *static_cast<const HeadersConf*>(settings);
     const bool is_success = is_good(exchange.reply.status);
     if (is_success) {
         add_expiry(exchange, *headers.expires);
     }
-    for (const AddedHeader& header : *headers.added) {
-        if (!is_success && !header.is_always) {
-            continue;
+    for (const FieldList* list = &headers.headers; list != nullptr; list = list->outer) {
+        for (const AddedHeader& header : *list->own) {
+            if (is_success || header.is_always) {
+                add_own(exchange, header);
+            }
         }
-        const std::string_view value = exchange.render(header.value);
-        take_validator_away(exchange, header.name);
-        if (!value.empty()) {
-            add(exchange, header.name, value);
-        }
+    }
+    const auto holds = [is_success](const AddedHeader& field) {
+        return is_success || field.is_always;
+    };
+    if (has_field(headers.trailers, holds)) {
+        exchange.trailers = {.run = &add_trailers, .settings = settings};
     }
     return Verdict::Declined;
 }
 
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
+// ---- binding ----
+
+void settle(FieldList& list, const FieldList& outer) {
+    const bool takes = list.own->empty() ? *list.inherit != Inherit::Off
+                                         : *list.inherit == Inherit::Merge;
+    list.outer = takes ? &outer : nullptr;
+}
+
+HeadersConf& settled(const conf::Level& level) {
     HeadersConf& headers = level.conf<HeadersConf>();
+    if (!headers.is_settled && level.parent != nullptr) {
+        const HeadersConf& outer = settled(*level.parent);
+        settle(headers.headers, outer.headers);
+        settle(headers.trailers, outer.trailers);
+    }
+    headers.is_settled = true;
+    return headers;
+}
+
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    if (phase != http::Phase::Head) {
+        return {};
+    }
+    const HeadersConf& headers = settled(level);
+    const auto always = [](const AddedHeader&) { return true; };
     const bool expires = headers.expires->fixed.kind != Expires::Kind::Off ||
                          !headers.expires->text.is_constant();
-    if (phase != http::Phase::Head || (headers.added->empty() && !expires)) {
+    if (!has_field(headers.headers, always) && !has_field(headers.trailers, always) && !expires) {
         return {};
     }
     return {.run = &complete, .settings = &headers};

@@ -91,7 +91,7 @@ bool fits(const AccessRule& rule, const net::Address& peer, const net::IpBytes& 
 
 Verdict check(Exchange& exchange, const void* settings) {
     const AccessConf& conf = *static_cast<const AccessConf*>(settings);
-    const net::Address& peer = exchange.wire.peer();
+    const net::Address& peer = exchange.peer();
     const net::IpBytes ip = peer.ip();
     const auto rule = std::ranges::find_if(
         *conf.rules, [&](const AccessRule& one) { return fits(one, peer, ip); });

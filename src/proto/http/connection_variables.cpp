@@ -26,7 +26,7 @@ Value kept(Arena& arena, std::string_view text) {
 }
 
 Value get_binary_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    const net::Address& peer = of(subject).wire.peer();
+    const net::Address& peer = of(subject).peer();
     const net::IpBytes ip = peer.ip();
     std::array<char, 16> bytes{};
     std::transform(ip.bytes.begin(), ip.bytes.end(), bytes.begin(),

@@ -32,7 +32,7 @@ struct fmt::formatter<sluice::http::Line> {
         fmt::appender out =
             fmt::format_to(context.out(), "*{} ", exchange.wire.connection_number());
         out = fmt::vformat_to(out, line.format, line.args);
-        out = fmt::format_to(out, ", client: {}", exchange.wire.peer().host());
+        out = fmt::format_to(out, ", client: {}", exchange.peer().host());
         if (exchange.server != nullptr) {
             out = fmt::format_to(out, ", server: {}", exchange.server->name);
         }

@@ -113,6 +113,15 @@ class Exchange {
     mutable std::string_view request_id;  ///< $request_id, made when first asked for
     Holding* holdings = nullptr;          ///< given back by end(), the latest first
     BoundRule waiting_rule;               ///< the one that answered Waiting
+    /// Adds `reply.trailers` when the body has ended; a wire that can frame them asks. Null: none.
+    BoundRule trailers;
+    const net::Address* client = nullptr;  ///< set_real_ip_from: who the peer speaks for
+    std::uint16_t access_status = 0;       ///< what an access rule refuses with, not yet answered
+
+    /// The client's address: the peer's, or the one that a trusted peer names.
+    [[nodiscard]] const net::Address& peer() const {
+        return client == nullptr ? wire.peer() : *client;
+    }
 
     /// Decides the reply as nginx does for a handler's status: 3xx needs `reply.location`; 4xx and
     /// 5xx look for error_page, else a built-in page. Gives Decided or Redirected.

@@ -367,6 +367,7 @@ void Exchange::discard_reply() {
         reply.release(reply.pin);
     }
     reply.clear();
+    trailers = {};
 }
 
 void Exchange::end() {
@@ -398,6 +399,9 @@ void Exchange::end() {
     error_status = 0;
     cursor = PhaseCursor{};
     request_id = {};
+    trailers = {};
+    client = nullptr;
+    access_status = 0;
 }
 
 }  // namespace sluice::http

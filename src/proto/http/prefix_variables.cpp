@@ -140,6 +140,16 @@ Value get_reply_field(const void* subject, Arena& arena, std::string_view name) 
     return value;
 }
 
+Value get_reply_trailer(const void* subject, Arena& arena, std::string_view name) {
+    Value value = Value::none();
+    for (const ReplyHeader* at = of(subject).reply.trailers; at != nullptr; at = at->next) {
+        if (is_named(at->name, name)) {
+            value = value.is_found ? joined(arena, value.text, ", ", at->value) : Value{at->value};
+        }
+    }
+    return value;
+}
+
 Value get_cookie(const void* subject, Arena&, std::string_view name) {
     for (const Header& header : of(subject).request.headers) {
         if (header.field != Field::Cookie) {

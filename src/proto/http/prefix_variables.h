@@ -14,6 +14,9 @@ namespace sluice::http {
 [[nodiscard]] script::Value get_reply_field(const void* subject,
                                             Arena& arena,
                                             std::string_view name);
+[[nodiscard]] script::Value get_reply_trailer(const void* subject,
+                                              Arena& arena,
+                                              std::string_view name);
 [[nodiscard]] script::Value get_cookie(const void* subject, Arena& arena, std::string_view name);
 
 }  // namespace sluice::http

@@ -5,6 +5,19 @@
 
 namespace sluice::http {
 
+bool Reply::add_trailer(Arena& arena, std::string_view name, std::string_view value) {
+    ReplyHeader* const trailer = arena.make<ReplyHeader>(name, value, nullptr);
+    if (trailer == nullptr) {
+        return false;
+    }
+    ReplyHeader** end = &trailers;
+    while (*end != nullptr) {
+        end = &(*end)->next;
+    }
+    *end = trailer;
+    return true;
+}
+
 bool Reply::add(Arena& arena, std::string_view name, std::string_view value) {
     ReplyHeader* const header = arena.make<ReplyHeader>();
     if (header == nullptr) {

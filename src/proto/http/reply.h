@@ -43,6 +43,7 @@ struct Reply {
     std::string_view prepared_lines;
     ReplyHeader* headers = nullptr;  ///< further fields, in order
     ReplyHeader* last_header = nullptr;
+    ReplyHeader* trailers = nullptr;  ///< fields behind a chunked body, in order
     Body* body = nullptr;  ///< null: none
     /// A whole body that is in memory and outlives the exchange's sending (small cached file,
     /// error page): sent in one call with the head. Exclusive with `body`.
@@ -53,6 +54,8 @@ struct Reply {
 
     /// Appends a field; false where the arena is full (answer 500).
     bool add(Arena& arena, std::string_view name, std::string_view value);
+    /// The same for a field behind the body.
+    bool add_trailer(Arena& arena, std::string_view name, std::string_view value);
 
     /// Forgets everything but releases nothing; see Exchange::discard_reply.
     void clear() { *this = Reply{}; }

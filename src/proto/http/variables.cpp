@@ -121,18 +121,18 @@ Value get_scheme(const void*, Arena&, std::string_view) {
 }
 
 Value get_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    return host_of(of(subject).wire.peer(), arena);
+    return host_of(of(subject).peer(), arena);
 }
 
 Value get_binary_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    const net::IpBytes ip = of(subject).wire.peer().ip();
+    const net::IpBytes ip = of(subject).peer().ip();
     std::array<char, sizeof ip.bytes> text{};
     std::ranges::copy(ip.bytes, text.begin());
     return optional(arena.copy({text.data(), ip.size}));
 }
 
 Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
-    const net::Address& peer = of(subject).wire.peer();
+    const net::Address& peer = of(subject).peer();
     return peer.is_unix() ? Value{""} : number(arena, peer.port());
 }
 
@@ -194,11 +194,6 @@ Value get_realpath_root(const void* subject, Arena& arena, std::string_view) {
 
 Value get_completion(const void* subject, Arena&, std::string_view) {
     return {of(subject).timings.is_complete ? "OK" : ""};
-}
-
-// Replies have no trailers yet.
-Value get_sent_trailer(const void*, Arena&, std::string_view) {
-    return Value::none();
 }
 
 Value get_request_filename(const void* subject, Arena&, std::string_view) {
@@ -293,7 +288,7 @@ constexpr VariableRow kRows[] = {
     {"arg_", get_argument, "An argument of the request by name.", true},
     {"http_", get_request_field, "A field of the request: lower case, underscores for dashes.", true},
     {"sent_http_", get_reply_field, "A field of the reply: lower case, underscores for dashes.", true},
-    {"sent_trailer_", get_sent_trailer, "A trailer field of the reply.", true},
+    {"sent_trailer_", get_reply_trailer, "A trailer field of the reply.", true},
     {"cookie_", get_cookie, "A cookie of the request by name.", true},
 };
 // clang-format on

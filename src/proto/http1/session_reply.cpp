@@ -101,14 +101,15 @@ Step Session::step_replying() {
     }
     talk.committed = talk.head_size;
     const bool is_bodiless = reply.is_head_only || has_no_content(reply.status);
-    if (is_bodiless || (reply.body == nullptr && reply.memory_body.empty())) {
+    if (is_bodiless ||
+        (reply.body == nullptr && reply.memory_body.empty() && !framing.is_chunked)) {
         return finish_exchange();
     }
     if (reply.body != nullptr) {
         go(State::Sending);
         return Step::Again;
     }
-    if (talk.rate.is_on()) {
+    if (talk.rate.is_on() || framing.is_chunked) {
         talk.memory_left = reply.memory_body;
         go(State::Sending);
         return Step::Again;
@@ -168,8 +169,12 @@ Framing Session::decide_framing() {
     const bool is_silent = exchange.reply.is_head_only && exchange.reply.length < 0;
     if (!has_no_content(exchange.reply.status) && !is_silent) {
         const bool is_11 = exchange.request.version == http::Version::Http11;
-        framing.has_length = exchange.reply.length >= 0;
-        framing.is_chunked = !framing.has_length && is_11 && *core.chunked_transfer_encoding;
+        const bool may_chunk = is_11 && *core.chunked_transfer_encoding;
+        // RFC 9112 §7.1.2: trailer fields need a chunked body.
+        const bool has_trailers = exchange.trailers.run != nullptr && may_chunk;
+        framing.has_length =
+            exchange.reply.length >= 0 && (!has_trailers || exchange.reply.is_head_only);
+        framing.is_chunked = !framing.has_length && may_chunk;
         if (!framing.has_length && !framing.is_chunked) {
             framing.keeps_alive = false;  // RFC 9112 §6.3: only the end of the connection ends it
         }
@@ -293,10 +298,35 @@ bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
     }
     if (has_frame || (talk.is_chunked && is_last)) {
         const std::string_view end = !is_last ? "\r\n" : has_frame ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
-        is_good = is_good && chain.push_memory(end);
+        is_good = is_good && chain.push_memory(
+                                 is_last && talk.exchange.trailers.run != nullptr ? end_with_trailers(end)
+                                                                                 : end);
     }
     talk.committed += chain.bytes() - before;
     return is_good;
+}
+
+// `end` with trailer fields before its last line end; `end` alone where the arena has no room.
+std::string_view Session::end_with_trailers(std::string_view end) {
+    http::Exchange& exchange = talk_->exchange;
+    static_cast<void>(exchange.trailers.run(exchange, exchange.trailers.settings));
+    std::size_t size = end.size();
+    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
+        size += at->name.size() + at->value.size() + 4;
+    }
+    char* const text = static_cast<char*>(talk_->arena.allocate(size, 1));
+    if (text == nullptr) {
+        return end;
+    }
+    char* out = std::copy_n(end.begin(), end.size() - 2, text);
+    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
+        for (const std::string_view part : {at->name, std::string_view(": "), at->value,
+                                            std::string_view("\r\n")}) {
+            out = std::copy(part.begin(), part.end(), out);
+        }
+    }
+    std::copy_n("\r\n", 2, out);
+    return {text, size};
 }
 
 // Sizes and times as the log phase wants them.
