@@ -13,6 +13,7 @@
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
 #include "modules/shared/zone_section.h"
+#include "modules/shared/zone_state.h"
 #include "net/connection_rows.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
@@ -46,6 +47,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &conf::kProcessModule,
     &log::kErrorLogModule,
     &http::kCoreModule,
+    &modules::kZoneState,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {

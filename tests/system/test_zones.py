@@ -196,6 +196,61 @@ class Custody(ZoneTest):
         server.start()
         self.assertEqual(self.value(server, "a"), b"one")
 
+    def test_rates_are_restored_and_go_on_leaking(self):
+        server = self.serve("""
+            http {
+                access_log off;
+                zone_state %%DIR%%/state/rate.zone zone=rate;
+                limit_req_zone $arg_key zone=rate:1m rate=1r/m;
+                server { listen %%PORT%%; location / { limit_req zone=rate; root %%DIR%%/www; } }
+            }""", files={"www/index.html": "x"}, workers=2)
+        server.dir.joinpath("state").mkdir(mode=0o700)
+        self.assertEqual([server.get("/?key=a").status for _ in range(2)], [200, 429])
+        # 62.5 s are between two requests, as thousandths of a request go.
+        wait_for(lambda: int(server.get("/?key=a").header("Retry-After")) <= 61, what="time to pass")
+
+        self.restart(server)
+
+        refused = server.get("/?key=a")
+        self.assertEqual(refused.status, 429)
+        self.assertLessEqual(int(refused.header("Retry-After")), 61, "what has passed is not forgotten")
+        self.assertEqual(server.get("/?key=b").status, 200)
+        self.assertIn('zone "rate": 1 entries restored', server.error_log())
+
+    def test_a_file_of_another_kind_is_refused(self):
+        server = self.start(self.STATE)
+        self.put(server, "a", b"one")
+        server.stop()
+        server.configure("""
+            http {
+                limit_req_zone $arg_key zone=store:8m rate=1r/m;
+                zone_state %%DIR%%/state/store.zone;
+                server { listen %%PORT%%; location / { limit_req zone=store; return 204; } }
+            }""")
+
+        server.start()
+
+        self.assertEqual(server.get("/?key=a").status, 204)
+        self.assertIn('it holds a zone of kind "kv" 1, not "limit_req" 2', server.error_log())
+
+    def test_what_cannot_be_saved_is_told_by_the_test_of_the_configuration(self):
+        kv, conn = "kv_zone a 1m;", "limit_conn_zone $uri zone=c:1m;"
+        for text, expected in [
+                (conn + "zone_state f;", 'zone "c" of "limit_conn_zone" cannot be saved: its counts are '
+                                         'of requests in progress'),
+                (kv + conn + "zone_state f zone=c;", 'zone "c" of "limit_conn_zone" cannot be saved'),
+                (kv + "zone_state f; zone_state g;", '"zone_state" directive is duplicate for zone "a"'),
+                (kv + "zone_state f; kv_zone b 1m; zone_state f;", 'is the file of zone "a" already'),
+                ("zone_state f; " + kv, '"zone_state" stands above every zone'),
+                (kv + "zone_state f zone=none;", 'zero size shared memory zone "none"'),
+                (kv + "zone_state f interval=10ms;", 'invalid parameter "interval=10ms"'),
+                (kv + "zone_state f often;", 'invalid parameter "often"')]:
+            with self.subTest(text):
+                server = self.serve("http { %s server { listen %%%%PORT%%%%; } }" % text, start=False)
+                answer = server.run("-t")
+                self.assertNotEqual(answer.returncode, 0)
+                self.assertIn(expected, answer.stderr)
+
     def test_a_running_server_saves_every_interval(self):
         server = self.start("zone_state %%DIR%%/state/store.zone interval=1s;")
         self.put(server, "a", b"one")

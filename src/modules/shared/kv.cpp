@@ -2,22 +2,19 @@
 // kv: keys and values over HTTP in a shared zone that all workers use: GET, HEAD, PUT and DELETE
 // with entity tags and conditions; POST ?incr=N counts. A zone that is full forgets the keys that
 // were not used for longest. zone_state keeps it from one run of the server to the next.
-// Runs in: any (settings), worker (rule).
+// Runs in: worker.
 #include <charconv>
-#include <cstring>
 #include <memory>
 #include <string>
 
-#include "base/ascii.h"
 #include "modules/shared/features.h"
+#include "modules/shared/kv_conf.h"
+#include "modules/shared/kv_request.h"
 #include "modules/shared/worker_context.h"
 #include "modules/shared/zone_argument.h"
 #include "proto/http/conditionals.h"
-#include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
-#include "script/template_argument.h"
-#include "sys/file.h"
 
 namespace sluice::modules {
 
@@ -26,163 +23,6 @@ namespace {
 using http::Exchange;
 using http::Method;
 using http::Verdict;
-
-/// Entry: {length of the media type} media type, bytes.
-constexpr shm::ZoneKind kPairs{.name = "kv", .layout = 1, .cell_bytes = 256};
-
-constexpr std::uint64_t kLargestValue = 1024 * 1024;
-constexpr std::size_t kLongestType = 255;
-
-struct KvConf {
-    conf::ZoneSpec* declared = nullptr;  ///< the last kv_zone above; for zone_state
-    bool is_on = false;
-    std::string_view zone_name;
-    conf::Position at;
-    conf::ZoneSpec* zone = nullptr;  ///< found when frozen
-    bool has_key = false;
-    script::Template key;  ///< else what follows the location's name
-    Millis ttl{0};         ///< of entries that name none; 0: for ever
-    std::uint64_t most = kLargestValue;
-};
-
-// ---- settings ----
-
-bool set_zone(conf::Build& build, const conf::Directive& directive, KvConf& conf) {
-    ZoneArgument zone{.name = directive.args[0].text};
-    if (!parse_zone_size(build, directive.args[1], directive.args[1].text, zone)) {
-        return false;
-    }
-    if (directive.args.size() == 3) {
-        if (!directive.args[2].text.starts_with("shards=")) {
-            return build.error(directive.args[2],
-                               "invalid parameter \"" + std::string(directive.args[2].text) + "\"",
-                               "shards=NUMBER");
-        }
-        if (!parse_shards(build, directive.args[2], zone)) {
-            return false;
-        }
-    }
-    conf.declared = declare_zone(build, directive, zone, kPairs, "");
-    return conf.declared != nullptr;
-}
-
-bool set_state(conf::Build& build, const conf::Directive& directive, KvConf& conf) {
-    conf::ZoneSpec* zone = conf.declared;
-    Millis interval{0};
-    for (const conf::Argument& argument : directive.args.subspan(1)) {
-        if (argument.text.starts_with("interval=")) {
-            const std::optional<Millis> time = conf::parse_time(argument.text.substr(9));
-            if (!time || *time < Millis(1000)) {
-                return build.error(argument,
-                                   "invalid parameter \"" + std::string(argument.text) + "\"",
-                                   "interval=TIME, at least 1s");
-            }
-            interval = *time;
-        } else if (argument.text.starts_with("zone=")) {
-            zone = find_zone(build, argument.at, argument.text.substr(5), kPairs);
-            if (zone == nullptr) {
-                return false;
-            }
-        } else {
-            return build.error(argument,
-                               "invalid parameter \"" + std::string(argument.text) + "\"",
-                               "zone=NAME or interval=TIME");
-        }
-    }
-    if (zone == nullptr) {
-        return build.error(directive, "\"zone_state\" stands above every \"kv_zone\"",
-                           "zone_state below the kv_zone that it belongs to, or zone=NAME");
-    }
-    if (!zone->state_path.empty()) {
-        return build.error(directive, "\"zone_state\" directive is duplicate",
-                           "one file for each zone");
-    }
-    zone->state_path = build.absolute_path(directive.args[0].text);
-    zone->state_interval = interval;
-    return true;
-}
-
-/// The settings of a location, for the time when all zones are known.
-void resolve(conf::Build& build, void* object) {
-    KvConf& conf = *static_cast<KvConf*>(object);
-    conf.zone = find_zone(build, conf.at, conf.zone_name, kPairs);
-}
-
-bool set_option(conf::Build& build, const conf::Argument& argument, KvConf& conf) {
-    const std::string_view text = argument.text;
-    if (text.starts_with("zone=") && text.size() > 5) {
-        conf.zone_name = text.substr(5);
-        return true;
-    }
-    if (text.starts_with("key=") && text.size() > 4) {
-        conf.has_key = true;
-        conf::Argument key = argument;
-        key.text.remove_prefix(4);
-        return script::compile_argument(build, key, http::variables_of(build), conf.key);
-    }
-    if (text.starts_with("ttl=")) {
-        if (const std::optional<Millis> ttl = conf::parse_time(text.substr(4)); ttl) {
-            conf.ttl = *ttl;
-            return true;
-        }
-    }
-    if (text.starts_with("max=")) {
-        const std::optional<Bytes> most = conf::parse_size(text.substr(4));
-        if (most && most->count <= kLargestValue) {
-            conf.most = most->count;
-            return true;
-        }
-    }
-    return build.error(argument, "invalid parameter \"" + std::string(text) + "\"",
-                       "zone=NAME, key=TEXT, ttl=TIME or max=SIZE (at most 1m)");
-}
-
-bool set_kv(conf::Build& build, const conf::Directive& directive, KvConf& conf) {
-    conf.is_on = true;
-    conf.at = directive.at;
-    for (const conf::Argument& argument : directive.args) {
-        if (!set_option(build, argument, conf)) {
-            return false;
-        }
-    }
-    if (conf.zone_name.empty()) {
-        return build.error(directive, "\"kv\" must have \"zone\" parameter", "zone=NAME");
-    }
-    build.on_frozen(&resolve, &conf);
-    return true;
-}
-
-// clang-format off
-constexpr conf::Row kRows[] = {
-    conf::row_fn<KvConf, &set_zone>("kv_zone", conf::kHttp, conf::take_range(2, 3),
-        "A shared zone for keys and values: a name, a size, shards=NUMBER (16).").repeats(),
-    conf::row_fn<KvConf, &set_state>("zone_state", conf::kHttp, conf::take_range(1, 3),
-        "The file that the kv_zone above (or zone=NAME) is saved to at the end, and every interval=TIME, and restored from at the start.").repeats(),
-    conf::row_fn<KvConf, &set_kv>("kv", conf::kLocation, conf::take_range(1, 4),
-        "Serve zone=NAME by GET, PUT, DELETE and POST ?incr=N; key=TEXT, ttl=TIME, max=SIZE of a value."),
-};
-// clang-format on
-
-constexpr conf::ConfKind kKind = conf::kind<KvConf>("kv", kRows);
-constexpr conf::Module kConf{"kv", &kKind};
-
-// ---- requests ----
-
-/// What follows the location's name, or the configured text; data() == nullptr: arena full.
-std::string_view key_of(Exchange& exchange, const KvConf& conf) {
-    if (conf.has_key) {
-        return exchange.render(conf.key);
-    }
-    std::string_view uri = exchange.request.uri;
-    const http::Location& location = *exchange.location;
-    const bool is_prefix = location.match == http::Match::Prefix ||
-                           location.match == http::Match::PrefixNoRegex ||
-                           location.match == http::Match::Exact;
-    if (is_prefix && uri.starts_with(location.name)) {
-        uri.remove_prefix(location.name.size());
-    }
-    return uri;
-}
 
 /// The entity tag of a version, in the arena; data() == nullptr: it is full.
 std::string_view etag_of(Exchange& exchange, std::uint64_t version) {
@@ -211,44 +51,6 @@ Verdict done(Exchange& exchange, int status, std::uint64_t version) {
         exchange.reply.etag = etag_of(exchange, version);
     }
     return exchange.finish(status);
-}
-
-/// The value of an argument of the query, or nothing.
-std::optional<std::string_view> argument_of(std::string_view args, std::string_view name) {
-    while (!args.empty()) {
-        const std::size_t size = std::min(args.find('&'), args.size());
-        const std::string_view one = args.substr(0, size);
-        args.remove_prefix(std::min(size + 1, args.size()));
-        if (one.starts_with(name) && one.substr(name.size()).starts_with('=')) {
-            return one.substr(name.size() + 1);
-        }
-    }
-    return std::nullopt;
-}
-
-/// How long the client wants its value kept: ?ttl=, X-TTL or Cache-Control: max-age, in seconds; 0
-/// for ever. False: it is no number, or more than a hundred years.
-bool read_ttl(const http::Request& request, Millis& ttl) {
-    std::optional<std::string_view> text = argument_of(request.args, "ttl");
-    if (const http::Header* const header = request.find("X-TTL"); !text && header != nullptr) {
-        text = header->value;
-    }
-    constexpr std::string_view kMaxAge = "max-age=";
-    if (const http::Header* const header = request.find("Cache-Control");
-        !text && header != nullptr && header->value.find(kMaxAge) != std::string_view::npos) {
-        text = header->value.substr(header->value.find(kMaxAge) + kMaxAge.size());
-        text = text->substr(0, text->find_first_of(", "));
-    }
-    if (!text) {
-        return true;
-    }
-    constexpr std::uint64_t kMost = std::uint64_t{100} * 366 * 86400;
-    const std::optional<std::uint64_t> seconds = parse_decimal(*text);
-    if (!seconds || *seconds > kMost) {
-        return false;
-    }
-    ttl = Millis(static_cast<std::int64_t>(*seconds) * 1000);
-    return true;
 }
 
 Verdict give(Exchange& exchange, shm::ZoneUser& zone, std::string_view key) {
@@ -297,60 +99,6 @@ Verdict give(Exchange& exchange, shm::ZoneUser& zone, std::string_view key) {
     return Verdict::Decided;
 }
 
-/// What If-Match and If-None-Match ask of a change. RFC 9110 §13.1.1, §13.1.2.
-struct ChangeCondition {
-    bool is_good = true;  ///< false: cannot hold, 412
-    shm::PutWhen when = shm::PutWhen::Always;
-    std::uint64_t version = 0;
-};
-
-ChangeCondition condition_of(const http::Request& request) {
-    if (const std::string_view match = request.get(http::Field::IfMatch); match.data() != nullptr) {
-        if (match == "*") {
-            return {.when = shm::PutWhen::IfPresent};
-        }
-        std::uint64_t version = 0;
-        const bool is_quoted = match.size() > 2 && match.starts_with('"') && match.ends_with('"');
-        const std::string_view inner = is_quoted ? match.substr(1, match.size() - 2) : "";
-        const auto read = std::from_chars(inner.data(), inner.data() + inner.size(), version, 16);
-        // One tag of ours; a list of several, a weak or a foreign one matches nothing.
-        const bool is_ours = !inner.empty() && read.ptr == inner.data() + inner.size() &&
-                             read.ec == std::errc{};
-        return {.is_good = is_ours, .when = shm::PutWhen::IfVersion, .version = version};
-    }
-    if (request.get(http::Field::IfNoneMatch) == "*") {
-        return {.when = shm::PutWhen::IfAbsent};
-    }
-    return {};
-}
-
-/// {length of the type} type, body. Empty: the body cannot be read.
-std::string packed(const Exchange& exchange) {
-    std::string_view type = exchange.request.get(http::Field::ContentType);
-    if (type.empty() || type.size() > kLongestType) {
-        type = "application/octet-stream";
-    }
-    std::string value(1, static_cast<char>(static_cast<unsigned char>(type.size())));
-    value += type;
-    const http::RequestBody& body = exchange.body;
-    if (!body.is_in_file()) {
-        return value.append(body.memory());
-    }
-    // Just written, so it comes from the page cache.
-    std::size_t filled = value.size();
-    value.resize(filled + body.size());
-    for (off_t at = 0; filled < value.size();) {
-        const Result<sys::Transfer> got =
-            sys::read_at(body.fd(), std::span(value).subspan(filled), at);
-        if (!got || got->size == 0) {
-            return {};
-        }
-        filled += got->size;
-        at += static_cast<off_t>(got->size);
-    }
-    return value;
-}
-
 Verdict answer_put(Exchange& exchange, const shm::PutResult& put) {
     switch (put.outcome) {
         case shm::ZoneOutcome::Done:
@@ -371,8 +119,8 @@ Verdict answer_put(Exchange& exchange, const shm::PutResult& put) {
 Verdict store(Exchange& exchange, const void* settings) {
     const KvConf& conf = *static_cast<const KvConf*>(settings);
     shm::ZoneUser& zone = zone_of(*conf.zone);
-    const std::string_view key = key_of(exchange, conf);
-    const ChangeCondition condition = condition_of(exchange.request);
+    const std::string_view key = kv_key(exchange, conf);
+    const ChangeCondition condition = change_condition(exchange.request);
     Millis ttl = conf.ttl;
     if (!read_ttl(exchange.request, ttl)) {
         return exchange.finish(400);
@@ -384,7 +132,7 @@ Verdict store(Exchange& exchange, const void* settings) {
     if (!condition.is_good) {
         return exchange.finish(412);
     }
-    const std::string value = packed(exchange);
+    const std::string value = packed_entry(exchange);
     if (value.empty()) {
         return exchange.finish(500);
     }
@@ -398,7 +146,7 @@ Verdict store(Exchange& exchange, const void* settings) {
 }
 
 Verdict remove(Exchange& exchange, shm::ZoneUser& zone, std::string_view key) {
-    const ChangeCondition condition = condition_of(exchange.request);
+    const ChangeCondition condition = change_condition(exchange.request);
     if (!condition.is_good || condition.when == shm::PutWhen::IfAbsent) {
         return exchange.finish(412);
     }
@@ -454,7 +202,7 @@ class Increment {
 };
 
 Verdict count(Exchange& exchange, const KvConf& conf, std::string_view key) {
-    const std::optional<std::string_view> text = argument_of(exchange.request.args, "incr");
+    const std::optional<std::string_view> text = query_argument(exchange.request.args, "incr");
     std::int64_t by = 0;
     Millis ttl = conf.ttl;
     const bool is_good =
@@ -488,7 +236,7 @@ Verdict count(Exchange& exchange, const KvConf& conf, std::string_view key) {
 
 Verdict serve(Exchange& exchange, const void* settings) {
     const KvConf& conf = *static_cast<const KvConf*>(settings);
-    const std::string_view key = key_of(exchange, conf);
+    const std::string_view key = kv_key(exchange, conf);
     if (key.data() == nullptr) {
         return exchange.finish(500);
     }
@@ -525,7 +273,7 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
 
 constexpr http::Module kKv{
     .name = "kv",
-    .conf = &kConf,
+    .conf = &kKvConf,
     .bind = &bind,
     .variables = {},
     .start_worker = &use_worker_context,

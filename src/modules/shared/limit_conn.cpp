@@ -4,17 +4,13 @@
 // epoch: what a killed worker had counted is recognised as a dead one's and forgotten.
 // Runs in: any (settings), worker (rule).
 #include <cstring>
-#include <utility>
 
 #include "base/ascii.h"
 #include "modules/shared/features.h"
 #include "modules/shared/limits.h"
 #include "modules/shared/worker_context.h"
-#include "modules/shared/zone_argument.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
-#include "proto/http/site.h"
-#include "script/template_argument.h"
 
 namespace sluice::modules {
 
@@ -23,20 +19,8 @@ namespace {
 using http::Exchange;
 using http::Verdict;
 
-constexpr shm::ZoneKind kCounts{.name = "limit_conn"};
-
-/// limit_conn_zone.
-struct Counted {
-    conf::ZoneSpec* zone = nullptr;
-    script::Template key;
-    Counted* next = nullptr;
-};
-
 /// limit_conn.
-struct Limit {
-    std::string_view zone_name;
-    conf::Position at;
-    const Counted* counted = nullptr;  ///< found when frozen
+struct Limit : LimitUse {
     std::uint64_t most = 0;
     Limit* next = nullptr;
 };
@@ -46,7 +30,11 @@ struct Limits {
 };
 
 struct LimitConnConf {
-    Counted* zones = nullptr;  ///< of the http level
+    static constexpr shm::ZoneKind kZoneKind{
+        .name = "limit_conn",
+        .unsaved_because = "its counts are of requests in progress, which end with the server"};
+
+    LimitZone* zones = nullptr;  ///< of the http level
     conf::Setting<Limits> limits;
     conf::Setting<LimitStatus> status;
     conf::Setting<LimitLogLevel> log_level;
@@ -56,64 +44,13 @@ struct LimitConnConf {
 // ---- settings ----
 
 bool set_zone(conf::Build& build, const conf::Directive& directive, LimitConnConf& conf) {
-    Counted& counted = *build.arena().make<Counted>();
-    ZoneArgument zone;
-    for (const conf::Argument& argument : directive.args.subspan(1)) {
-        bool is_good = false;
-        if (argument.text.starts_with("zone=")) {
-            is_good = parse_zone(build, argument, zone);
-        } else if (argument.text.starts_with("shards=")) {
-            is_good = parse_shards(build, argument, zone);
-        } else {
-            return build.error(argument,
-                               "invalid parameter \"" + std::string(argument.text) + "\"",
-                               "zone=NAME:SIZE or shards=NUMBER");
-        }
-        if (!is_good) {
-            return false;
-        }
-    }
-    if (zone.name.empty()) {
-        return build.error(directive, "\"limit_conn_zone\" must have \"zone\" parameter",
-                           "zone=NAME:SIZE");
-    }
-    if (!script::compile_argument(build, directive.args[0], http::variables_of(build),
-                                  counted.key)) {
-        return false;
-    }
-    counted.zone = declare_zone(build, directive, zone, kCounts, directive.args[0].text);
-    counted.next = std::exchange(conf.zones, &counted);
-    return counted.zone != nullptr;
-}
-
-const Counted* find_counted(conf::Level& level, std::string_view name) {
-    for (const conf::Level* at = &level; at != nullptr; at = at->parent) {
-        for (const Counted* one = at->conf<LimitConnConf>().zones; one != nullptr;
-             one = one->next) {
-            if (one->zone != nullptr && one->zone->name == name) {
-                return one;
-            }
-        }
-    }
-    return nullptr;
-}
-
-/// A limit and the level where it stands, for the time when all zones are known.
-struct Unresolved {
-    Limit* limit = nullptr;
-    conf::Level* level = nullptr;
-};
-
-void resolve(conf::Build& build, void* object) {
-    const Unresolved& wanted = *static_cast<Unresolved*>(object);
-    if (find_zone(build, wanted.limit->at, wanted.limit->zone_name, kCounts) != nullptr) {
-        wanted.limit->counted = find_counted(*wanted.level, wanted.limit->zone_name);
-    }
+    constexpr LimitZoneOption kNone{.prefix = "",
+                                    .expectation = "zone=NAME:SIZE or shards=NUMBER"};
+    return set_limit_zone(build, directive, LimitConnConf::kZoneKind, kNone, conf.zones);
 }
 
 bool set_limit(conf::Build& build, const conf::Directive& directive, LimitConnConf& conf) {
     Limit& limit = *build.arena().make<Limit>();
-    limit.at = directive.at;
     limit.zone_name = directive.args[0].text;
     const conf::Argument& number = directive.args[1];
     const std::optional<std::uint64_t> most = parse_decimal(number.text);
@@ -126,16 +63,7 @@ bool set_limit(conf::Build& build, const conf::Directive& directive, LimitConnCo
         return build.error(number, "connection limit must be less 65536", "a number from 1 to 65535");
     }
     limit.most = *most;
-    Limit** end = &conf.limits.value.first;
-    for (; *end != nullptr; end = &(*end)->next) {
-        if ((*end)->zone_name == limit.zone_name) {
-            return build.error(directive, "\"limit_conn\" directive is duplicate",
-                               "each zone once in a block");
-        }
-    }
-    *end = &limit;
-    build.on_frozen(&resolve, build.arena().make<Unresolved>(&limit, &build.level()));
-    return true;
+    return add_limit<LimitConnConf>(build, directive, limit, conf.limits.value.first);
 }
 
 constexpr conf::Row kRows[] = {
@@ -256,7 +184,7 @@ bool enter(const Limit& limit, std::string_view key, Millis now) {
         ++own->count;
         return counts.store(draft);
     };
-    static_cast<void>(zone_of(*limit.counted->zone).update(key, now, change));
+    static_cast<void>(zone_of(*limit.zone->zone).update(key, now, change));
     return may_pass;
 }
 
@@ -280,8 +208,6 @@ void leave(http::Holding& held) noexcept {
 }
 
 // ---- the rule ----
-
-void release_note(http::Holding&) noexcept {}
 
 /// Gives back what this request has taken of the limits before the one that refuses it.
 void give_back(Exchange& exchange) {
@@ -310,17 +236,17 @@ Verdict turn_away(Exchange& exchange,
 
 Verdict limit_connections(Exchange& exchange, const void* settings) {
     const auto& conf = *static_cast<const LimitConnConf*>(settings);
-    if (find_note(exchange, &release_note) != nullptr) {
+    if (find_note(exchange, LimitKind::Connections) != nullptr) {
         return Verdict::Declined;
     }
-    LimitNote* const note = take_note(exchange, &release_note);
+    LimitNote* const note = take_note(exchange, LimitKind::Connections);
     if (note == nullptr) {
         return exchange.finish(500);
     }
     note->outcome = "PASSED";
     const Millis now = worker_context().loop.now();
     for (const Limit* limit = conf.limits->first; limit != nullptr; limit = limit->next) {
-        const std::string_view rendered = exchange.render(limit->counted->key);
+        const std::string_view rendered = exchange.render(limit->zone->key);
         auto* const place = exchange.arena.make<Place>();
         const std::string_view key = exchange.arena.copy(rendered);
         if (place == nullptr || rendered.data() == nullptr || key.data() == nullptr) {
@@ -333,7 +259,7 @@ Verdict limit_connections(Exchange& exchange, const void* settings) {
             return turn_away(exchange, conf, *limit, *note);
         }
         place->release = &leave;
-        place->zone = limit->counted->zone;
+        place->zone = limit->zone->zone;
         place->key = key;
         exchange.hold(*place);
     }
@@ -348,15 +274,9 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
     return {.run = &limit_connections, .settings = &conf};
 }
 
-script::Value get_status(const void* subject, Arena&, std::string_view) {
-    const LimitNote* const note =
-        find_note(*static_cast<const Exchange*>(subject), &release_note);
-    return note == nullptr ? script::Value::none() : script::Value{note->outcome};
-}
-
 constexpr script::VariableRow kVariables[] = {
     {.name = "limit_conn_status",
-     .get = &get_status,
+     .get = &limit_outcome<LimitKind::Connections>,
      .sentence = "What limit_conn did: PASSED, REJECTED or REJECTED_DRY_RUN."},
 };
 

@@ -12,11 +12,8 @@
 #include "modules/shared/features.h"
 #include "modules/shared/limits.h"
 #include "modules/shared/worker_context.h"
-#include "modules/shared/zone_argument.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
-#include "proto/http/site.h"
-#include "script/template_argument.h"
 
 namespace sluice::modules {
 
@@ -25,29 +22,17 @@ namespace {
 using http::Exchange;
 using http::Verdict;
 
-constexpr shm::ZoneKind kBuckets{.name = "limit_req"};
-
-/// What the zone keeps for a key.
+/// What the zone keeps for a key. The time is told by the entry's expiry, which a file of the zone
+/// brings from one run of the server to the next, and one boot to another.
 struct Bucket {
     std::int64_t excess = 0;  ///< thousandths of requests above the rate
-    std::int64_t last = 0;    ///< monotonic milliseconds of the last request that counted
-};
-
-/// limit_req_zone.
-struct Rate {
-    conf::ZoneSpec* zone = nullptr;
-    std::uint64_t per_second = 1000;  ///< thousandths of requests
-    script::Template key;
-    Rate* next = nullptr;
+    std::int64_t kept = 0;    ///< milliseconds from the last request that counted to the expiry
 };
 
 /// limit_req.
-struct Limit {
-    std::string_view zone_name;
-    conf::Position at;
-    const Rate* rate = nullptr;  ///< found when frozen
-    std::int64_t burst = 0;      ///< thousandths of requests
-    std::int64_t delay = 0;      ///< thousandths of requests that wait for nothing
+struct Limit : LimitUse {
+    std::int64_t burst = 0;  ///< thousandths of requests
+    std::int64_t delay = 0;  ///< thousandths of requests that wait for nothing
     Limit* next = nullptr;
 };
 
@@ -56,7 +41,9 @@ struct Limits {
 };
 
 struct LimitReqConf {
-    Rate* rates = nullptr;  ///< of the http level
+    static constexpr shm::ZoneKind kZoneKind{.name = "limit_req", .layout = 2};
+
+    LimitZone* zones = nullptr;  ///< of the http level
     conf::Setting<Limits> limits;
     conf::Setting<LimitStatus> status;
     conf::Setting<LimitLogLevel> log_level;
@@ -65,7 +52,7 @@ struct LimitReqConf {
 
 // ---- settings ----
 
-bool parse_rate(conf::Build& build, const conf::Argument& argument, std::uint64_t& out) {
+bool parse_rate(conf::Build& build, const conf::Argument& argument, LimitZone& out) {
     std::string_view text = argument.text.substr(std::string_view("rate=").size());
     std::uint64_t scale = 1;
     if (text.ends_with("r/m")) {
@@ -79,40 +66,16 @@ bool parse_rate(conf::Build& build, const conf::Argument& argument, std::uint64_
         return build.error(argument, "invalid rate \"" + std::string(argument.text) + "\"",
                            "rate=NUMBERr/s or rate=NUMBERr/m");
     }
-    out = std::max<std::uint64_t>(1, *rate * 1000 / scale);
+    out.per_second = std::max<std::uint64_t>(1, *rate * 1000 / scale);
     return true;
 }
 
 bool set_zone(conf::Build& build, const conf::Directive& directive, LimitReqConf& conf) {
-    Rate& rate = *build.arena().make<Rate>();
-    ZoneArgument zone;
-    for (const conf::Argument& argument : directive.args.subspan(1)) {
-        bool is_good = false;
-        if (argument.text.starts_with("zone=")) {
-            is_good = parse_zone(build, argument, zone);
-        } else if (argument.text.starts_with("rate=")) {
-            is_good = parse_rate(build, argument, rate.per_second);
-        } else if (argument.text.starts_with("shards=")) {
-            is_good = parse_shards(build, argument, zone);
-        } else {
-            return build.error(argument,
-                               "invalid parameter \"" + std::string(argument.text) + "\"",
-                               "zone=NAME:SIZE, rate=RATE or shards=NUMBER");
-        }
-        if (!is_good) {
-            return false;
-        }
-    }
-    if (zone.name.empty()) {
-        return build.error(directive, "\"limit_req_zone\" must have \"zone\" parameter",
-                           "zone=NAME:SIZE");
-    }
-    if (!script::compile_argument(build, directive.args[0], http::variables_of(build), rate.key)) {
-        return false;
-    }
-    rate.zone = declare_zone(build, directive, zone, kBuckets, directive.args[0].text);
-    rate.next = std::exchange(conf.rates, &rate);
-    return rate.zone != nullptr;
+    constexpr LimitZoneOption kRate{
+        .prefix = "rate=",
+        .parse = &parse_rate,
+        .expectation = "zone=NAME:SIZE, rate=RATE or shards=NUMBER"};
+    return set_limit_zone(build, directive, LimitReqConf::kZoneKind, kRate, conf.zones);
 }
 
 bool parse_count(conf::Build& build,
@@ -130,34 +93,8 @@ bool parse_count(conf::Build& build,
     return true;
 }
 
-const Rate* find_rate(conf::Level& level, std::string_view name) {
-    for (const conf::Level* at = &level; at != nullptr; at = at->parent) {
-        for (const Rate* rate = at->conf<LimitReqConf>().rates; rate != nullptr;
-             rate = rate->next) {
-            if (rate->zone != nullptr && rate->zone->name == name) {
-                return rate;
-            }
-        }
-    }
-    return nullptr;
-}
-
-/// A limit and the level where it stands, for the time when all zones are known.
-struct Unresolved {
-    Limit* limit = nullptr;
-    conf::Level* level = nullptr;
-};
-
-void resolve(conf::Build& build, void* object) {
-    const Unresolved& wanted = *static_cast<Unresolved*>(object);
-    if (find_zone(build, wanted.limit->at, wanted.limit->zone_name, kBuckets) != nullptr) {
-        wanted.limit->rate = find_rate(*wanted.level, wanted.limit->zone_name);
-    }
-}
-
 bool set_limit(conf::Build& build, const conf::Directive& directive, LimitReqConf& conf) {
     Limit& limit = *build.arena().make<Limit>();
-    limit.at = directive.at;
     for (const conf::Argument& argument : directive.args) {
         if (argument.text.starts_with("zone=")) {
             limit.zone_name = argument.text.substr(5);
@@ -180,16 +117,7 @@ bool set_limit(conf::Build& build, const conf::Directive& directive, LimitReqCon
     if (limit.zone_name.empty()) {
         return build.error(directive, "\"limit_req\" must have \"zone\" parameter", "zone=NAME");
     }
-    Limit** end = &conf.limits.value.first;
-    for (; *end != nullptr; end = &(*end)->next) {
-        if ((*end)->zone_name == limit.zone_name) {
-            return build.error(directive, "\"limit_req\" directive is duplicate",
-                               "each zone once in a block");
-        }
-    }
-    *end = &limit;
-    build.on_frozen(&resolve, build.arena().make<Unresolved>(&limit, &build.level()));
-    return true;
+    return add_limit<LimitReqConf>(build, directive, limit, conf.limits.value.first);
 }
 
 constexpr conf::Row kRows[] = {
@@ -227,39 +155,44 @@ struct Judgement {
     Millis delay{0};
 };
 
+/// Sums of numbers from the zone, which another process may have spoilt, cannot overflow.
+constexpr std::int64_t kMostExcess = std::int64_t{1} << 53;
+
 /// The bucket's excess when one more request comes at `now`. Clocks of workers may differ by a turn.
-std::int64_t excess_at(const Bucket& bucket, const Rate& rate, Millis now) {
-    std::int64_t passed = now.count() - bucket.last;
+std::int64_t excess_at(std::int64_t excess, Millis last, std::int64_t per_second, Millis now) {
+    std::int64_t passed = (now - last).count();
     if (passed < 0) {
         passed = passed < -60'000 ? 1 : 0;
     }
-    // A bucket that was left alone this long is empty at every rate.
-    passed = std::min<std::int64_t>(passed, std::int64_t{1} << 30);
-    const auto per_second = static_cast<std::int64_t>(rate.per_second);
-    return std::max<std::int64_t>(0, bucket.excess - per_second * passed / 1000 + 1000);
+    const std::int64_t held = std::clamp<std::int64_t>(excess, 0, kMostExcess);
+    // A bucket that was left alone this long is empty.
+    passed = std::min(passed, (held + 1000) * 1000 / per_second + 1);
+    return std::max<std::int64_t>(0, held - per_second * passed / 1000 + 1000);
 }
 
 /// Lets one request into the key's bucket, or only looks. A zone that is busy or full lets it pass.
 std::int64_t pour(const Limit& limit, std::string_view key, Millis now, bool is_counted) {
+    const auto per_second = static_cast<std::int64_t>(limit.zone->per_second);
     std::int64_t excess = 0;
     const auto change = [&](shm::Draft& draft) {
-        Bucket bucket{.excess = 0, .last = now.count()};
+        Bucket bucket;
+        Millis last = now;
         if (!draft.is_new && draft.size == sizeof bucket) {
             std::memcpy(&bucket, draft.bytes.data(), sizeof bucket);
-            excess = excess_at(bucket, *limit.rate, now);
+            last = draft.expires - Millis(std::clamp<std::int64_t>(bucket.kept, 0, kMostExcess));
+            excess = excess_at(bucket.excess, last, per_second, now);
         }
         if (excess > limit.burst || !is_counted) {
             return shm::Decision::Leave;
         }
-        bucket = {.excess = excess, .last = std::max(bucket.last, now.count())};
+        // Empty again by then: nothing is lost with it.
+        bucket = {.excess = excess, .kept = (excess + 1000) * 1000 / per_second + 1000};
         std::memcpy(draft.bytes.data(), &bucket, sizeof bucket);
         draft.size = sizeof bucket;
-        // Empty again by then: nothing is lost with it.
-        const auto per_second = static_cast<std::int64_t>(limit.rate->per_second);
-        draft.expires = now + Millis((excess + 1000) * 1000 / per_second + 1000);
+        draft.expires = std::max(last, now) + Millis(bucket.kept);
         return shm::Decision::Store;
     };
-    static_cast<void>(zone_of(*limit.rate->zone).update(key, now, change));
+    static_cast<void>(zone_of(*limit.zone->zone).update(key, now, change));
     return excess;
 }
 
@@ -268,7 +201,7 @@ Millis wait_for(const Limit& limit, std::int64_t excess) {
         return Millis(0);
     }
     return Millis((excess - limit.delay) * 1000 /
-                  static_cast<std::int64_t>(limit.rate->per_second));
+                  static_cast<std::int64_t>(limit.zone->per_second));
 }
 
 /// Asks every limit, and only if none refuses counts the request in all of them.
@@ -276,7 +209,7 @@ Judgement judge(Exchange& exchange, const Limits& limits, Millis now, bool& is_o
     Judgement out;
     for (const bool is_counted : {false, true}) {
         for (const Limit* limit = limits.first; limit != nullptr; limit = limit->next) {
-            const std::string_view key = exchange.render(limit->rate->key);
+            const std::string_view key = exchange.render(limit->zone->key);
             is_out_of_memory = is_out_of_memory || key.data() == nullptr;
             if (key.empty() || key.size() > shm::kMaxKeyBytes ||
                 (!is_counted && limits.first->next == nullptr)) {
@@ -301,8 +234,6 @@ struct Delay : event::Timer, http::Holding {
     Exchange* exchange = nullptr;
 };
 
-void release_note(http::Holding&) noexcept {}
-
 Verdict wait_in_line(Exchange& exchange, Millis delay) {
     // No destructor runs: giving the holding back takes the timer out.
     void* const place = exchange.arena.allocate(sizeof(Delay), alignof(Delay));
@@ -315,9 +246,9 @@ Verdict wait_in_line(Exchange& exchange, Millis delay) {
         event::TimerWheel::disarm(static_cast<Delay&>(held));
     };
     waiting->fire = [](event::Timer& timer) {
-        Exchange& exchange = *static_cast<Delay&>(timer).exchange;
-        exchange.timings.now = worker_context().loop.now();  // $request_time tells the wait
-        exchange.resume_phases();
+        Exchange& delayed = *static_cast<Delay&>(timer).exchange;
+        delayed.timings.now = worker_context().loop.now();  // $request_time tells the wait
+        delayed.resume_phases();
     };
     exchange.hold(*waiting);
     worker_context().loop.arm(*waiting, delay);
@@ -341,13 +272,13 @@ void tell(const Exchange& exchange,
 
 Verdict limit_requests(Exchange& exchange, const void* settings) {
     const auto& conf = *static_cast<const LimitReqConf*>(settings);
-    if (find_note(exchange, &release_note) != nullptr) {
+    if (find_note(exchange, LimitKind::Requests) != nullptr) {
         return Verdict::Declined;
     }
     const Millis now = worker_context().loop.now();
     bool is_out_of_memory = false;
     const Judgement judged = judge(exchange, *conf.limits, now, is_out_of_memory);
-    LimitNote* const note = take_note(exchange, &release_note);
+    LimitNote* const note = take_note(exchange, LimitKind::Requests);
     if (note == nullptr || is_out_of_memory) {
         return exchange.finish(500);
     }
@@ -355,7 +286,7 @@ Verdict limit_requests(Exchange& exchange, const void* settings) {
     if (judged.is_refused) {
         tell(exchange, conf, judged, conf.log_level->level);
         note->outcome = is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
-        const auto rate = static_cast<std::int64_t>(judged.limit->rate->per_second);
+        const auto rate = static_cast<std::int64_t>(judged.limit->zone->per_second);
         const std::int64_t over = judged.excess - judged.limit->burst;
         return is_dry ? Verdict::Declined
                       : refuse(exchange, *conf.status, (over + rate - 1) / rate);
@@ -380,15 +311,9 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
     return {.run = &limit_requests, .settings = &conf};
 }
 
-script::Value get_status(const void* subject, Arena&, std::string_view) {
-    const LimitNote* const note =
-        find_note(*static_cast<const Exchange*>(subject), &release_note);
-    return note == nullptr ? script::Value::none() : script::Value{note->outcome};
-}
-
 constexpr script::VariableRow kVariables[] = {
     {.name = "limit_req_status",
-     .get = &get_status,
+     .get = &limit_outcome<LimitKind::Requests>,
      .sentence = "What limit_req did: PASSED, DELAYED, REJECTED, or either with _DRY_RUN."},
 };
 

@@ -6,24 +6,70 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
 
 namespace sluice::modules {
 
-LimitNote* find_note(const http::Exchange& exchange, void (*release)(http::Holding&) noexcept) {
+bool set_limit_zone(conf::Build& build,
+                    const conf::Directive& directive,
+                    const shm::ZoneKind& kind,
+                    const LimitZoneOption& option,
+                    LimitZone*& zones) {
+    LimitZone& made = *build.arena().make<LimitZone>();
+    ZoneArgument zone;
+    for (const conf::Argument& argument : directive.args.subspan(1)) {
+        bool is_good = false;
+        if (argument.text.starts_with("zone=")) {
+            is_good = parse_zone(build, argument, zone);
+        } else if (argument.text.starts_with("shards=")) {
+            is_good = parse_shards(build, argument, zone);
+        } else if (option.parse != nullptr && argument.text.starts_with(option.prefix)) {
+            is_good = option.parse(build, argument, made);
+        } else {
+            build.error(argument, "invalid parameter \"" + std::string(argument.text) + "\"",
+                        std::string(option.expectation));
+        }
+        if (!is_good) {
+            return false;
+        }
+    }
+    if (zone.name.empty()) {
+        return build.error(directive,
+                           "\"" + std::string(directive.name) + "\" must have \"zone\" parameter",
+                           "zone=NAME:SIZE");
+    }
+    if (!script::compile_argument(build, directive.args[0], http::variables_of(build), made.key)) {
+        return false;
+    }
+    made.zone = declare_zone(build, directive, zone, kind, directive.args[0].text);
+    made.next = std::exchange(zones, &made);
+    return made.zone != nullptr;
+}
+
+namespace {
+
+/// Marks notes among an exchange's holdings; they have nothing to give back.
+void release_note(http::Holding&) noexcept {}
+
+}  // namespace
+
+LimitNote* find_note(const http::Exchange& exchange, LimitKind kind) {
     for (http::Holding* held = exchange.holdings; held != nullptr; held = held->next) {
-        if (held->release == release) {
+        if (held->release == &release_note && static_cast<LimitNote*>(held)->kind == kind) {
             return static_cast<LimitNote*>(held);
         }
     }
     return nullptr;
 }
 
-LimitNote* take_note(http::Exchange& exchange, void (*release)(http::Holding&) noexcept) {
-    LimitNote* note = find_note(exchange, release);
+LimitNote* take_note(http::Exchange& exchange, LimitKind kind) {
+    LimitNote* note = find_note(exchange, kind);
     if (note == nullptr) {
         note = exchange.arena.make<LimitNote>();
         if (note != nullptr) {
-            note->release = release;
+            note->kind = kind;
+            note->release = &release_note;
             exchange.hold(*note);
         }
     }

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "conf/parse_as.h"
+#include "modules/shared/zone_state.h"
 
 namespace sluice::modules {
 
@@ -64,13 +65,17 @@ conf::ZoneSpec* declare_zone(conf::Build& build,
                              const ZoneArgument& zone,
                              const shm::ZoneKind& kind,
                              std::string_view keys) {
-    return build.declare_zone({.name = zone.name,
-                               .use = use_of(kind),
-                               .bytes = zone.bytes,
-                               .shards = zone.shards,
-                               .keys = keys,
-                               .directive = directive.name,
-                               .at = directive.at});
+    conf::ZoneSpec* const spec = build.declare_zone({.name = zone.name,
+                                                     .use = use_of(kind),
+                                                     .bytes = zone.bytes,
+                                                     .shards = zone.shards,
+                                                     .keys = keys,
+                                                     .directive = directive.name,
+                                                     .at = directive.at});
+    if (spec != nullptr) {
+        note_zone(build, *spec, kind);
+    }
+    return spec;
 }
 
 conf::ZoneSpec* find_zone(conf::Build& build,

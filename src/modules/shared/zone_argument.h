@@ -30,7 +30,7 @@ bool parse_zone_size(conf::Build& build,
 /// Reads the text behind "shards=".
 bool parse_shards(conf::Build& build, const conf::Argument& argument, ZoneArgument& out);
 
-/// Declares it; null: an error was reported.
+/// Declares it, for the features and for zone_state; null: an error was reported.
 conf::ZoneSpec* declare_zone(conf::Build& build,
                              const conf::Directive& directive,
                              const ZoneArgument& zone,

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The directives kv_zone and kv.
+// Runs in: any.
+#include "modules/shared/kv_conf.h"
+
+#include <string>
+
+#include "conf/parse_as.h"
+#include "conf/row.h"
+#include "modules/shared/zone_argument.h"
+#include "proto/http/site.h"
+#include "script/template_argument.h"
+
+namespace sluice::modules {
+
+namespace {
+
+/// Entry: {length of the media type} media type, bytes.
+constexpr shm::ZoneKind kPairs{.name = "kv", .layout = 1, .cell_bytes = 256};
+
+bool set_zone(conf::Build& build, const conf::Directive& directive, KvConf&) {
+    ZoneArgument zone{.name = directive.args[0].text};
+    if (!parse_zone_size(build, directive.args[1], directive.args[1].text, zone)) {
+        return false;
+    }
+    if (directive.args.size() == 3) {
+        if (!directive.args[2].text.starts_with("shards=")) {
+            return build.error(directive.args[2],
+                               "invalid parameter \"" + std::string(directive.args[2].text) + "\"",
+                               "shards=NUMBER");
+        }
+        if (!parse_shards(build, directive.args[2], zone)) {
+            return false;
+        }
+    }
+    return declare_zone(build, directive, zone, kPairs, "") != nullptr;
+}
+
+/// The settings of a location, for the time when all zones are known.
+void resolve(conf::Build& build, void* object) {
+    KvConf& conf = *static_cast<KvConf*>(object);
+    conf.zone = find_zone(build, conf.at, conf.zone_name, kPairs);
+}
+
+bool set_option(conf::Build& build, const conf::Argument& argument, KvConf& conf) {
+    const std::string_view text = argument.text;
+    if (text.starts_with("zone=") && text.size() > 5) {
+        conf.zone_name = text.substr(5);
+        return true;
+    }
+    if (text.starts_with("key=") && text.size() > 4) {
+        conf.has_key = true;
+        conf::Argument key = argument;
+        key.text.remove_prefix(4);
+        return script::compile_argument(build, key, http::variables_of(build), conf.key);
+    }
+    if (text.starts_with("ttl=")) {
+        if (const std::optional<Millis> ttl = conf::parse_time(text.substr(4)); ttl) {
+            conf.ttl = *ttl;
+            return true;
+        }
+    }
+    if (text.starts_with("max=")) {
+        const std::optional<Bytes> most = conf::parse_size(text.substr(4));
+        if (most && most->count <= kLargestValue) {
+            conf.most = most->count;
+            return true;
+        }
+    }
+    return build.error(argument, "invalid parameter \"" + std::string(text) + "\"",
+                       "zone=NAME, key=TEXT, ttl=TIME or max=SIZE (at most 1m)");
+}
+
+bool set_kv(conf::Build& build, const conf::Directive& directive, KvConf& conf) {
+    conf.is_on = true;
+    conf.at = directive.at;
+    for (const conf::Argument& argument : directive.args) {
+        if (!set_option(build, argument, conf)) {
+            return false;
+        }
+    }
+    if (conf.zone_name.empty()) {
+        return build.error(directive, "\"kv\" must have \"zone\" parameter", "zone=NAME");
+    }
+    build.on_frozen(&resolve, &conf);
+    return true;
+}
+
+// clang-format off
+constexpr conf::Row kRows[] = {
+    conf::row_fn<KvConf, &set_zone>("kv_zone", conf::kHttp, conf::take_range(2, 3),
+        "A shared zone for keys and values: a name, a size, shards=NUMBER (16).").repeats(),
+    conf::row_fn<KvConf, &set_kv>("kv", conf::kLocation, conf::take_range(1, 4),
+        "Serve zone=NAME by GET, PUT, DELETE and POST ?incr=N; key=TEXT, ttl=TIME, max=SIZE of a value."),
+};
+// clang-format on
+
+constexpr conf::ConfKind kKind = conf::kind<KvConf>("kv", kRows);
+
+}  // namespace
+
+constexpr conf::Module kKvConf{"kv", &kKind};
+
+}  // namespace sluice::modules
