@@ -215,7 +215,7 @@ class Custody(ZoneTest):
         self.assertEqual(refused.status, 429)
         self.assertLessEqual(int(refused.header("Retry-After")), 61, "what has passed is not forgotten")
         self.assertEqual(server.get("/?key=b").status, 200)
-        self.assertIn('zone "rate": 1 entries restored', server.error_log())
+        server.wait_logged('zone "rate": 1 entries restored')
 
     def test_a_file_of_another_kind_is_refused(self):
         server = self.start(self.STATE)
@@ -231,7 +231,7 @@ class Custody(ZoneTest):
         server.start()
 
         self.assertEqual(server.get("/?key=a").status, 204)
-        self.assertIn('it holds a zone of kind "kv" 1, not "limit_req" 2', server.error_log())
+        server.wait_logged('it holds a zone of kind "kv" 1, not "limit_req" 2')
 
     def test_what_cannot_be_saved_is_told_by_the_test_of_the_configuration(self):
         kv, conn = "kv_zone a 1m;", "limit_conn_zone $uri zone=c:1m;"
@@ -264,7 +264,7 @@ class Custody(ZoneTest):
 
         server.stop()
 
-        self.assertIn('zone "store" is not saved', server.error_log())
+        server.wait_logged('zone "store" is not saved')
 
 
 if __name__ == "__main__":
