@@ -261,6 +261,8 @@ Verdict serve(Exchange& exchange, const void* settings) {
     }
 }
 
+constexpr conf::Module kConf{"kv", &kKvKind};
+
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
     const KvConf& conf = level.conf<KvConf>();
     if (phase != http::Phase::Content || !conf.is_on) {
@@ -273,7 +275,7 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
 
 constexpr http::Module kKv{
     .name = "kv",
-    .conf = &kKvConf,
+    .conf = &kConf,
     .bind = &bind,
     .variables = {},
     .start_worker = &use_worker_context,

@@ -95,10 +95,8 @@ constexpr conf::Row kRows[] = {
 };
 // clang-format on
 
-constexpr conf::ConfKind kKind = conf::kind<KvConf>("kv", kRows);
-
 }  // namespace
 
-constexpr conf::Module kKvConf{"kv", &kKind};
+constexpr conf::ConfKind kKvKind = conf::kind<KvConf>("kv", kRows);
 
 }  // namespace sluice::modules

@@ -27,6 +27,6 @@ struct KvConf {
     std::uint64_t most = kLargestValue;
 };
 
-extern const conf::Module kKvConf;
+extern const conf::ConfKind kKvKind;
 
 }  // namespace sluice::modules

@@ -266,14 +266,6 @@ Verdict limit_connections(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
-    const LimitConnConf& conf = level.conf<LimitConnConf>();
-    if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
-        return {};
-    }
-    return {.run = &limit_connections, .settings = &conf};
-}
-
 constexpr script::VariableRow kVariables[] = {
     {.name = "limit_conn_status",
      .get = &limit_outcome<LimitKind::Connections>,
@@ -285,7 +277,7 @@ constexpr script::VariableRow kVariables[] = {
 constexpr http::Module kLimitConn{
     .name = "limit_conn",
     .conf = &kConf,
-    .bind = &bind,
+    .bind = &bind_limits<LimitConnConf, &limit_connections>,
     .variables = kVariables,
     .start_worker = &use_worker_context,
     .stop_worker = nullptr,

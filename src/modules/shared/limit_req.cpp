@@ -303,14 +303,6 @@ Verdict limit_requests(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
-    const LimitReqConf& conf = level.conf<LimitReqConf>();
-    if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
-        return {};
-    }
-    return {.run = &limit_requests, .settings = &conf};
-}
-
 constexpr script::VariableRow kVariables[] = {
     {.name = "limit_req_status",
      .get = &limit_outcome<LimitKind::Requests>,
@@ -322,7 +314,7 @@ constexpr script::VariableRow kVariables[] = {
 constexpr http::Module kLimitReq{
     .name = "limit_req",
     .conf = &kConf,
-    .bind = &bind,
+    .bind = &bind_limits<LimitReqConf, &limit_requests>,
     .variables = kVariables,
     .start_worker = &use_worker_context,
     .stop_worker = nullptr,

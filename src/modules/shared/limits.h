@@ -13,6 +13,7 @@
 #include "log/level.h"
 #include "modules/shared/zone_argument.h"
 #include "proto/http/exchange.h"
+#include "proto/http/module.h"
 #include "script/template.h"
 #include "script/variable.h"
 
@@ -112,6 +113,16 @@ template <LimitKind kind>
 script::Value limit_outcome(const void* subject, Arena&, std::string_view) {
     const LimitNote* const note = find_note(*static_cast<const http::Exchange*>(subject), kind);
     return note == nullptr ? script::Value::none() : script::Value{note->outcome};
+}
+
+/// The limit's rule at a level that has limits. `Conf` has them in `limits`.
+template <class Conf, http::RuleFn rule>
+http::BoundRule bind_limits(http::Phase phase, conf::Level& level) {
+    const Conf& conf = level.conf<Conf>();
+    if (phase != http::Phase::Preaccess || conf.limits->first == nullptr) {
+        return {};
+    }
+    return {.run = rule, .settings = &conf};
 }
 
 /// Refuses: the status, with Retry-After where it is 429 and `retry_after` is known.
