@@ -122,6 +122,14 @@ constexpr std::size_t kMaxCpus = 1024;
 template <class M, class T>
 concept Is = std::same_as<std::remove_const_t<M>, T>;
 
+/// Whom the receiver becomes.
+void walk_identity(auto& io, auto& m) {
+    io.flag(m.drops_user);
+    io.number(m.uid);
+    io.number(m.gid);
+    io.text(m.user_name, kMaxText);
+}
+
 template <Is<Hello> M>
 void walk(auto& io, M& m) {
     io.number(m.slot.value);
@@ -134,10 +142,7 @@ void walk(auto& io, M& m) {
     io.list(m.cpus, kMaxCpus, [&](auto& cpu) { io.number(cpu); });
     io.number(m.level);
     io.flag(m.is_canary);
-    io.flag(m.drops_user);
-    io.number(m.uid);
-    io.number(m.gid);
-    io.text(m.user_name, kMaxText);
+    walk_identity(io, m);
     io.number(m.fd_limit);
     io.number(m.core_limit);
     io.flag(m.has_core_limit);
@@ -200,10 +205,7 @@ void walk(auto& io, M& m) {
 template <Is<LoggerHello> M>
 void walk(auto& io, M& m) {
     io.number(m.slots);
-    io.flag(m.drops_user);
-    io.number(m.uid);
-    io.number(m.gid);
-    io.text(m.user_name, kMaxText);
+    walk_identity(io, m);
 }
 
 template <Is<Zones> M>
@@ -214,10 +216,7 @@ void walk(auto& io, M& m) {
 template <Is<SaveZone> M>
 void walk(auto& io, M& m) {
     io.number(m.id.value);
-    io.flag(m.drops_user);
-    io.number(m.uid);
-    io.number(m.gid);
-    io.text(m.user_name, kMaxText);
+    walk_identity(io, m);
     io.text(m.kind, kMaxText);
     io.number(m.layout);
     io.number(m.cell_bytes);

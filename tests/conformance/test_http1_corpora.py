@@ -135,7 +135,6 @@ class Corpora(SluiceTest):
 
     def exchange(self, pieces, port=None):
         """Sends the pieces, then FIN; gives all that the server says."""
-        said = []
         with self.server.connect(port) as connection:
             try:
                 for piece in pieces:
@@ -143,12 +142,7 @@ class Corpora(SluiceTest):
                 connection.sock.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # refused already
-            try:
-                while data := connection.sock.recv(65536):
-                    said.append(data)
-            except ConnectionResetError:
-                pass
-        return b"".join(said)
+            return connection.read_rest()
 
     def statuses(self, data):
         return [int(s) for s in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.exchange([data])) if s != b"100"]
@@ -195,19 +189,10 @@ class Corpora(SluiceTest):
                             connection.sock.shutdown(socket.SHUT_WR)
                     except OSError:
                         pass  # refused already
-            said += [self.rest_of(connection) for connection in connections]
+            for connection in connections:
+                with connection:
+                    said.append(connection.read_rest())
         return said
-
-    @staticmethod
-    def rest_of(connection):
-        parts = []
-        with connection:
-            try:
-                while data := connection.sock.recv(65536):
-                    parts.append(data)
-            except ConnectionResetError:
-                pass
-        return b"".join(parts)
 
     def memory(self):
         """Anonymous memory of all workers, in KiB."""

@@ -229,7 +229,7 @@ class Smuggling(SluiceTest):
                     connection.send(data[cut:])
             except OSError:
                 pass  # refused before all was sent
-            rest = read_all(connection)
+            rest = connection.read_rest()
         while rest:
             head, _, rest = rest.partition(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 "):
@@ -287,7 +287,7 @@ class Smuggling(SluiceTest):
             with self.subTest(name), self.server.connect() as connection:
                 connection.send(POST + head + MARKER)
                 connection.sock.shutdown(1)
-                self.assertNotIn(b"MARKER", read_all(connection))
+                self.assertNotIn(b"MARKER", connection.read_rest())
 
     def test_a_body_over_the_limit_is_413_at_once(self):
         for name, head in (("length", b"Content-Length: 9223372036854775807\r\n\r\n"),
@@ -306,29 +306,17 @@ class Smuggling(SluiceTest):
             reply = connection.read_reply()
             self.assertEqual((reply.status, reply.keeps_alive()), (200, False))
             connection.send(MARKER)
-            self.assertNotIn(b"MARKER", read_all(connection))
+            self.assertNotIn(b"MARKER", connection.read_rest())
 
     def test_http_09_gets_the_body_alone(self):
         with self.server.connect() as connection:
             connection.send(b"GET /marker\r\n")
-            self.assertEqual(read_all(connection), b"MARKER")
+            self.assertEqual(connection.read_rest(), b"MARKER")
 
     def test_444_closes_without_an_answer(self):
         with self.server.connect() as connection:
             connection.send(b"GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
-            self.assertEqual(read_all(connection), b"")
-
-
-def read_all(connection):
-    """What the server sends until it closes; a reset ends it as well."""
-    parts = [connection.buffer]
-    connection.buffer = b""
-    try:
-        while data := connection.sock.recv(65536):
-            parts.append(data)
-    except ConnectionResetError:
-        pass
-    return b"".join(parts)
+            self.assertEqual(connection.read_rest(), b"")
 
 
 if __name__ == "__main__":

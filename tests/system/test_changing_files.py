@@ -51,24 +51,26 @@ class Watched(SluiceTest):
         os.unlink(self.server.dir / "www/f")
         wait_for(lambda: self.server.get("/f").status == 404, what="404")
 
+    def point(self, name, target):
+        """Makes the link `name` lead to `target` in one step, whether it was there or not."""
+        fresh = self.server.dir / "www" / (name + ".new")
+        os.symlink(target, fresh)
+        os.rename(fresh, self.server.dir / "www" / name)
+
     def test_link_swapped(self):
         self.put("l1", "one")
         self.put("l2", "two")
-        link, fresh = self.server.dir / "www/link", self.server.dir / "www/fresh"
-        os.symlink("l1", link)
+        self.point("link", "l1")
         self.assertEqual(self.server.get("/link").text, "one")
-        os.symlink("l2", fresh)
-        os.rename(fresh, link)
+        self.point("link", "l2")
         self.becomes("/link", "two")
 
     def test_ancestor_swapped_is_seen_after_the_trust(self):
         self.put("v1/sub/f", "one")
         self.put("v2/sub/f", "two")
-        current, fresh = self.server.dir / "www/current", self.server.dir / "www/next"
-        os.symlink("v1", current)
+        self.point("current", "v1")
         self.assertEqual(self.server.get("/short/current/sub/f").text, "one")
-        os.symlink("v2", fresh)
-        os.rename(fresh, current)
+        self.point("current", "v2")
         self.becomes("/short/current/sub/f", "two")
 
     def test_without_events_the_trust_holds(self):

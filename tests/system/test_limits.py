@@ -169,10 +169,7 @@ class Limits(SluiceTest):
 
 class BadLimits(SluiceTest):
     def complaint(self, http, server=""):
-        server = self.serve("http { %s server { listen %%%%PORT%%%%; %s } }" % (http, server), start=False)
-        answer = server.run("-t")
-        self.assertNotEqual(answer.returncode, 0)
-        return answer.stderr
+        return self.refusal_of("http { %s server { listen %%%%PORT%%%%; %s } }" % (http, server))
 
     def test_a_name_for_two_uses(self):
         text = self.complaint("limit_req_zone $uri zone=x:1m rate=1r/s;\n limit_conn_zone $uri zone=x:1m;")

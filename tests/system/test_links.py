@@ -126,8 +126,7 @@ class Links(SluiceTest):
 
 class LinkSettings(SluiceTest):
     def complaint(self, line):
-        server = self.serve(f"http {{ server {{ listen %%PORT%%; {line} }} }}", start=False)
-        return server.run("-t").stderr
+        return self.refusal_of(f"http {{ server {{ listen %%PORT%%; {line} }} }}")
 
     def test_errors(self):
         for line, text in (("disable_symlinks;", "invalid number of arguments"),

@@ -268,13 +268,9 @@ class Conditions(SluiceTest):
         self.assertNotIn("uninitialized", text)
 
 
-class Mistakes(unittest.TestCase):
+class Mistakes(SluiceTest):
     def complaint(self, text):
-        server = Sluice("http { server { listen %%PORT%%; location / { " + text + " } } }")
-        self.addCleanup(server.cleanup)
-        outcome = server.run("-t")
-        self.assertEqual(outcome.returncode, 1, outcome.stderr)
-        return re.search(r"\[emerg\] (.*) in ", outcome.stderr)[1]
+        return re.search(r"\[emerg\] (.*) in ", self.refusal_of("http { server { listen %%PORT%%; location / { " + text + " } } }"))[1]
 
     def test_wording_is_nginx_s(self):
         for text, complaint in [
@@ -301,11 +297,8 @@ class Mistakes(unittest.TestCase):
                 self.assertIn(complaint, self.complaint(text))
 
     def test_all_unknown_variables_are_told(self):
-        server = Sluice("http { log_format x $first; server { listen %%PORT%%; "
-                        "root /srv/$second; set $third $fourth; } }")
-        self.addCleanup(server.cleanup)
-
-        told = server.run("-t").stderr
+        told = self.refusal_of("http { log_format x $first; server { listen %%PORT%%; "
+                               "root /srv/$second; set $third $fourth; } }")
 
         for name in ("first", "second", "fourth"):
             self.assertIn(f'unknown "{name}" variable', told)

@@ -263,13 +263,9 @@ http {
                  what="the log line")
 
 
-class Mistakes(unittest.TestCase):
+class Mistakes(SluiceTest):
     def complaint(self, text):
-        server = Sluice("http { server { listen %%PORT%%; " + text + " } }")
-        self.addCleanup(server.cleanup)
-        outcome = server.run("-t")
-        self.assertEqual(outcome.returncode, 1, outcome.stderr)
-        return re.search(r"\[emerg\] (.*) in ", outcome.stderr)[1]
+        return re.search(r"\[emerg\] (.*) in ", self.refusal_of("http { server { listen %%PORT%%; " + text + " } }"))[1]
 
     def test_wording_is_nginx_s(self):
         for text, complaint in [

@@ -153,6 +153,14 @@ class Connection:
         data, self.buffer = self.buffer, b""
         return data
 
+    def read_rest(self):
+        """The same where the server may reset the connection: what came before that."""
+        try:
+            return self.read_to_end()
+        except ConnectionResetError:
+            data, self.buffer = self.buffer, b""
+            return data
+
     def is_closed_by_peer(self, timeout=5.0):
         """Waits up to `timeout` for the server to close; False when it stays open."""
         self.sock.settimeout(timeout)

@@ -315,6 +315,12 @@ class SluiceTest(unittest.TestCase):
             server.start()
         return server
 
+    def refusal_of(self, conf_text):
+        """What `-t` says of a configuration that cannot be used."""
+        answer = self.serve(conf_text, start=False).run("-t")
+        self.assertEqual(answer.returncode, 1, answer.stderr)
+        return answer.stderr
+
     def _finish(self, server):
         if self.is_passing():
             server.stop()
