@@ -458,6 +458,7 @@ void Session::abandon() {
         close_books();
         talk_->exchange.end();
     }
+    talk_->forget_request();
     protocol_.give_back(*talk_);
     talk_ = nullptr;
 }

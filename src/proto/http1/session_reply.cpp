@@ -345,13 +345,7 @@ Step Session::finish_exchange() {
     close_books();
     talk.exchange.timings.is_complete = true;
     talk.exchange.end();
-    talk.arena.reset();
-    talk.scan = HeadScan();
-    talk.is_running = talk.is_decided = talk.wants_body = talk.waits_for_body =
-        talk.is_body_complete = false;
-    talk.has_continued = talk.is_throttled = false;
-    talk.rate = {};
-    talk.committed = talk.head_size = 0;
+    talk.forget_request();
     talk.begin = talk.next;
     ++talk.handled;
     if (talk.closes) {

@@ -89,10 +89,17 @@ void Talk::attach(Session& the_session) {
     }
 }
 
-void Talk::detach() {
-    session = nullptr;
+void Talk::forget_request() {
     arena.reset();
     scan = HeadScan();
+    is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
+    has_continued = is_throttled = false;
+    rate = {};
+    committed = head_size = 0;
+}
+
+void Talk::detach() {
+    session = nullptr;
     if (capacity != kPageSize) {
         page = std::make_unique_for_overwrite<char[]>(kPageSize);
         capacity = kPageSize;
@@ -103,10 +110,8 @@ void Talk::detach() {
     chain.clear();
     saved.reset();
     handled = 0;
-    is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
-    has_continued = closes = has_unread = is_throttled = false;
+    closes = has_unread = false;
     large_head.reset();
-    rate = {};
 }
 
 void Talk::make_room(std::size_t limit) {

@@ -45,7 +45,10 @@ class Talk final : public http::Wire {
 
     /// As taken from the pool, for `session`.
     void attach(Session& session);
-    /// Forgets everything; keeps the page and the arena's first block.
+    /// As before a request, but for what is received and what is still to be sent. The exchange
+    /// has ended.
+    void forget_request();
+    /// Forgets the connection, after forget_request(); keeps the page and the arena's first block.
     void detach();
 
     [[nodiscard]] std::string_view input() const { return {page.get() + begin, filled - begin}; }
