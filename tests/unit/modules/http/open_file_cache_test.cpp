@@ -141,11 +141,10 @@ TEST_F(OpenFileCacheTest, FilesInMemoryDoNotCountAgainstMax) {
 }
 
 TEST_F(OpenFileCacheTest, StaysWithinItsMemory) {
-    const std::string bytes(OpenFile::kMemoryLimit, 's');
+    write("f", std::string(OpenFile::kMemoryLimit, 's'));
     const std::size_t count = kMemoryBudget / OpenFile::kMemoryLimit + 10;
     for (std::size_t i = 0; i < count; ++i) {
-        write("f", bytes);
-        fs::rename(path("f"), path("f" + std::to_string(i)));
+        fs::create_hard_link(path("f"), path("f" + std::to_string(i)));
         unpin(*get("f" + std::to_string(i), Millis(0)));
     }
 
