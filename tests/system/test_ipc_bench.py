@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from support.harness import BINARY
+from support.waiting import DEADLINE
 
 BENCH = Path(BINARY).parent / "loadtest" / "ipc_bench"
 WITH_BYTES = {"shared ring", "System V shm + semaphores", "POSIX shm + semaphores", "POSIX shm + mutex",
@@ -19,7 +20,7 @@ WITHOUT_BYTES = {"eventfd", "signal", "SCM_RIGHTS"}
 
 
 def bench(*args):
-    return subprocess.run([BENCH, *args], text=True, capture_output=True, timeout=120,
+    return subprocess.run([BENCH, *args], text=True, capture_output=True, timeout=DEADLINE * 10,
                           stdin=subprocess.DEVNULL, check=False)
 
 
