@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::size_t kMappedPrefix = 12;
 
-std::optional<IpBytes> parse_ip(std::string_view text) {
-    const bool is_v6 = text.find(':') != std::string_view::npos;
-    const std::string key = is_v6 ? "[" + std::string(text) + "]:0" : std::string(text) + ":0";
-    const std::optional<Address> address = Address::parse(key);
-    return address && !address->is_unix() ? std::optional(address->ip()) : std::nullopt;
-}
-
 // The number of leading ones in a mask such as 255.255.0.0; nothing where ones follow zeros.
 std::optional<std::size_t> bits_of(const IpBytes& mask) {
     std::size_t bits = 0;
@@ -44,6 +37,13 @@ std::optional<std::size_t> read_bits(std::string_view text, std::size_t size) {
 }
 
 }  // namespace
+
+std::optional<IpBytes> parse_ip(std::string_view text) {
+    const bool is_v6 = text.find(':') != std::string_view::npos;
+    const std::string key = is_v6 ? "[" + std::string(text) + "]:0" : std::string(text) + ":0";
+    const std::optional<Address> address = Address::parse(key);
+    return address && !address->is_unix() ? std::optional(address->ip()) : std::nullopt;
+}
 
 IpBytes unmapped(const IpBytes& ip) {
     constexpr std::array<unsigned char, kMappedPrefix> kMapped{0, 0, 0, 0, 0, 0,
@@ -84,6 +84,14 @@ void Network::cut(std::size_t bits) {
         had_low_bits_ = had_low_bits_ || kept != start_.bytes[i];
         start_.bytes[i] = kept;
     }
+}
+
+IpBytes Network::last() const {
+    IpBytes out = start_;
+    for (std::size_t i = 0; i < out.size; ++i) {
+        out.bytes[i] = static_cast<unsigned char>(out.bytes[i] | ~mask_.bytes[i]);
+    }
+    return out;
 }
 
 bool Network::contains(const IpBytes& ip) const {

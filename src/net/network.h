@@ -18,6 +18,10 @@ class Network {
     /// Whether `ip` lies in it. An IPv4 address inside IPv6 (::ffff:a.b.c.d) counts as IPv4.
     [[nodiscard]] bool contains(const IpBytes& ip) const;
 
+    /// The first address in it, and the last.
+    [[nodiscard]] const IpBytes& first() const { return start_; }
+    [[nodiscard]] IpBytes last() const;
+
     /// Whether bits behind the prefix were written, which mean nothing.
     [[nodiscard]] bool had_low_bits() const { return had_low_bits_; }
 
@@ -28,6 +32,9 @@ class Network {
     IpBytes mask_;
     bool had_low_bits_ = false;
 };
+
+/// An address alone, "10.0.0.1" or "::1".
+[[nodiscard]] std::optional<IpBytes> parse_ip(std::string_view text);
 
 /// `ip` as IPv4 where it is an IPv4 address inside IPv6.
 [[nodiscard]] IpBytes unmapped(const IpBytes& ip);

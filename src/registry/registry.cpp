@@ -24,6 +24,9 @@ namespace sluice::registry {
 namespace {
 
 constexpr const http::Module* kHttpModules[] = {
+    &modules::kMap,  // tables take part in no phase
+    &modules::kGeo,
+    &modules::kSplitClients,
     &modules::kFiles,
     &modules::kReadBody,  // before whatever may use the body
     &modules::kRewrite,

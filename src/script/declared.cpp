@@ -26,7 +26,7 @@ Declared* DeclaredVariables::add(std::string_view name) {
     }
     entry->row.name = kept;
     entry->row.sentence = "A variable of the configuration.";
-    entry->row.get_bound = read_;
+    entry->row.get_bound = access_.read;
     entry->row.data = entry;
     entry->slot = static_cast<std::uint16_t>(entries_.size());
     entries_.push_back(entry);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "conf/tree.h"
 #include "script/regex.h"
+#include "script/subject.h"
 #include "script/variable.h"
 
 namespace sluice::script {
@@ -34,8 +35,9 @@ struct GroupSlot {
 
 class DeclaredVariables {
   public:
-    /// Entries live in `arena`; `read` gives a slot's value, with the Declared as data.
-    DeclaredVariables(Arena& arena, BoundGetter read) : arena_(arena), read_(read) {}
+    /// Entries live in `arena`; `access` must outlive the configuration.
+    DeclaredVariables(Arena& arena, const SubjectAccess& access)
+        : arena_(arena), access_(access) {}
 
     /// By name, ignoring case; null: nothing declares or uses it yet.
     [[nodiscard]] Declared* find(std::string_view name) const;
@@ -54,12 +56,14 @@ class DeclaredVariables {
     [[nodiscard]] std::vector<const Declared*> unknown() const;
     /// Slots that a subject needs.
     [[nodiscard]] std::size_t count() const { return entries_.size(); }
+    /// How slots are read and written.
+    [[nodiscard]] const SubjectAccess& access() const { return access_; }
 
   private:
     Declared* add(std::string_view name);
 
     Arena& arena_;
-    BoundGetter read_;
+    const SubjectAccess& access_;
     std::vector<Declared*> entries_;
     std::vector<Declared*> unplaced_;
 };

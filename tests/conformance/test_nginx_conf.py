@@ -280,8 +280,8 @@ class Stock(SluiceTest):
 CORPUS = {
     "bad-args": 'invalid number of arguments in "user" directive',
     "comments-between-args": None,  # nginx wants an events block; without one its defaults do
-    "directive-with-space": 'unknown directive "map"',  # not in this version
-    "empty-value-map": 'unknown directive "map"',  # the same; nginx: unknown "arg" variable
+    "directive-with-space": None,
+    "empty-value-map": 'unknown "arg" variable',
     "includes-globbed": None,
     "includes-regular": 'bar.conf" failed (2: No such file or directory)',
     # Lua is no nginx: an unknown directive there; its text is not in our syntax either.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -98,6 +99,18 @@ bool is_own_field(std::string_view name) {
         [name](std::string_view own) { return equals_ignoring_case(name, own); });
 }
 
+/// Line breaks that the configuration itself has: a mistake, which nginx would send.
+bool keep_on_one_line(conf::Build& build, const conf::Directive& directive, conf::Argument& value) {
+    if (!build.is_compat()) {
+        return build.invalid(directive, value, "a value of one line");
+    }
+    build.warn(value.at, "a line break in a field is sent as a space");
+    std::string text(value.text);
+    std::ranges::replace_if(text, [](char c) { return breaks_line({&c, 1}); }, ' ');
+    value.text = build.arena().copy(trim(text));
+    return true;
+}
+
 bool append_field(conf::Build& build, const conf::Directive& directive, FieldList& list) {
     std::vector<AddedHeader> fields(list.own.value.begin(), list.own.value.end());
     AddedHeader field{.name = directive.args[0].text, .value = {}, .is_always = false};
@@ -116,11 +129,11 @@ bool append_field(conf::Build& build, const conf::Directive& directive, FieldLis
         }
         field.is_always = true;
     }
-    if (breaks_line(directive.args[1].text)) {
-        return build.invalid(directive, directive.args[1], "a value of one line");
+    conf::Argument value = directive.args[1];
+    if (breaks_line(value.text) && !keep_on_one_line(build, directive, value)) {
+        return false;
     }
-    if (!script::compile_argument(build, directive.args[1], http::variables_of(build),
-                                  field.value)) {
+    if (!script::compile_argument(build, value, http::variables_of(build), field.value)) {
         return false;
     }
     fields.push_back(field);

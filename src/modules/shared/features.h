@@ -8,8 +8,11 @@
 namespace sluice::modules {
 
 extern const http::Module kAccess;     ///< access.cpp: allow, deny
+extern const http::Module kGeo;        ///< geo.cpp
 extern const http::Module kKv;         ///< kv.cpp
 extern const http::Module kLimitConn;  ///< limit_conn.cpp
 extern const http::Module kLimitReq;   ///< limit_req.cpp
+extern const http::Module kMap;        ///< map.cpp
+extern const http::Module kSplitClients;  ///< split_clients.cpp
 
 }  // namespace sluice::modules

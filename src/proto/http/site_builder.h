@@ -48,7 +48,7 @@ struct ServerDraft {
 class SiteBuilder {
   public:
     SiteBuilder(std::span<const Module* const> modules, Arena& arena)
-        : variables(arena, &read_slot), modules_(modules) {}
+        : variables(arena, kExchangeAccess), modules_(modules) {}
 
     /// A new server whose own settings are in `level`; null: the arena is full.
     [[nodiscard]] ServerDraft* add_server(conf::Build& build, conf::Level& level);

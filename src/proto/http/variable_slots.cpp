@@ -11,6 +11,21 @@
 
 namespace sluice::http {
 
+namespace {
+
+// Slots and captures are all that reading a variable may change of an exchange.
+Exchange& writable(const void* subject) {
+    return const_cast<Exchange&>(*static_cast<const Exchange*>(subject));
+}
+
+std::span<std::string_view> slots_of(Exchange& exchange) {
+    if (exchange.variables.empty()) {
+        exchange.variables =
+            exchange.arena.make_span<std::string_view>(exchange.server->variable_count);
+    }
+    return exchange.variables;
+}
+
 script::Value read_slot(const void* subject, Arena&, const void* data) {
     const auto& exchange = *static_cast<const Exchange*>(subject);
     const auto& declared = *static_cast<const script::Declared*>(data);
@@ -29,17 +44,52 @@ script::Value read_slot(const void* subject, Arena&, const void* data) {
     return {""};
 }
 
-bool set_slot(Exchange& exchange, std::uint16_t slot, std::string_view text) {
-    if (exchange.variables.empty()) {
-        exchange.variables =
-            exchange.arena.make_span<std::string_view>(exchange.server->variable_count);
-    }
-    if (slot >= exchange.variables.size()) {
+std::string_view peek(const void* subject, std::uint16_t slot) {
+    const auto& exchange = *static_cast<const Exchange*>(subject);
+    return slot < exchange.variables.size() ? exchange.variables[slot] : std::string_view{};
+}
+
+bool keep(const void* subject, std::uint16_t slot, std::string_view text) {
+    const std::span<std::string_view> slots = slots_of(writable(subject));
+    if (slot >= slots.size()) {
         return false;
     }
-    // No address means "never set".
-    exchange.variables[slot] = text.data() == nullptr ? std::string_view("") : text;
+    slots[slot] = text;
     return true;
+}
+
+script::Captures captures_of(const void* subject) {
+    return static_cast<const Exchange*>(subject)->captures;
+}
+
+bool capture(const void* subject, const script::Pattern& pattern, std::string_view text) {
+    return keep_captures(writable(subject), pattern, text);
+}
+
+const net::Address& peer_of(const void* subject) {
+    return static_cast<const Exchange*>(subject)->peer();
+}
+
+void tell_cycle(const void* subject, std::string_view name) {
+    complain(*static_cast<const Exchange*>(subject), log::Level::Error,
+             "cycle while evaluating variable \"{}\"", name);
+}
+
+}  // namespace
+
+constexpr script::SubjectAccess kExchangeAccess{
+    .read = &read_slot,
+    .peek = &peek,
+    .keep = &keep,
+    .captures = &captures_of,
+    .capture = &capture,
+    .peer = &peer_of,
+    .tell_cycle = &tell_cycle,
+};
+
+bool set_slot(Exchange& exchange, std::uint16_t slot, std::string_view text) {
+    // No address means "never set".
+    return keep(&exchange, slot, text.data() == nullptr ? std::string_view("") : text);
 }
 
 bool keep_captures(Exchange& exchange, const script::Pattern& pattern, std::string_view subject) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Variable slots: what an exchange keeps for the configuration itself: values that `set` assigned,
 // and what patterns captured, by number and by name.
-// Runs in: worker; read_slot is named while a configuration is compiled.
+// Runs in: worker; kExchangeAccess is named while a configuration is compiled.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,12 @@
 
 #include "proto/http/exchange.h"
 #include "script/pattern.h"
+#include "script/subject.h"
 
 namespace sluice::http {
 
-/// The BoundGetter of declared variables. `data` is a script::Declared.
-[[nodiscard]] script::Value read_slot(const void* subject, Arena& arena, const void* data);
+/// How tables of the configuration reach an exchange.
+extern const script::SubjectAccess kExchangeAccess;
 
 /// Assigns a declared variable. `text` must live as long as the exchange.
 /// Fails: false where the arena is full.
