@@ -42,6 +42,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kPrecompressed,
     &modules::kStaticFile,  // ends the content phase
     &modules::kHeaders,
+    &modules::kCharset,
     &modules::kRemoteUser,
     &modules::kAccessLog,
 };

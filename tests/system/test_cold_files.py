@@ -23,12 +23,16 @@ http {
             if (!-d %%DIR%%/www$uri) { return 200 "nothing $seen"; }
             return 200 "directory $seen";
         }
+        location = /open { return 200 "open"; }
+        location /list/ { autoindex on; }
+        location /copy/ { sendfile off; alias %%DIR%%/www/; }
         location /stale/ { open_file_cache_valid 0s; }
     }
 }
 """
 FILES = {"www/index.html": "index", "www/fast.html": "fast", "www/hang.html": "slow", "www/fallback.html": "fallback",
          "www/hang/index.html": "hung index", "www/try/hang.txt": "hung try", "www/stale/a.html": "stale",
+         "www/list/hang/x": "", "www/list/hangs/x": "", "www/list/y": "", "www/stall": "s" * 3_000_000,
          "www/if/f": "f", "www/big": "b" * 300_000}
 
 
@@ -77,6 +81,41 @@ class ColdFiles(SluiceTest):
         for connection in waiting:
             self.assertEqual(connection.get("/fast.html").text, "fast")
             connection.close()
+
+    def test_a_hung_listing_delays_nobody_else(self):
+        server = self.cold()
+        self.assertIn("y</a>", server.get("/list/").text)
+        with server.connect() as waiting, server.connect() as leaving, server.connect() as other:
+            for connection, path in ((waiting, b"/list/hang/"), (leaving, b"/list/hangs/")):
+                connection.send(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in range(20):
+                self.assertEqual(other.get("/open").text, "open")
+            leaving.close()
+            for name in ("index.html", ""):  # the index is looked for first
+                self.let_go(server, f"list/hang/{name}")
+                self.let_go(server, f"list/hangs/{name}")
+            reply = waiting.read_reply()
+            self.assertEqual((reply.status, "x</a>" in reply.text), (200, True))
+            self.assertEqual(waiting.get("/list/none/").status, 404)
+            self.assertEqual(other.get("/list/", method="HEAD").status, 200)
+
+    def test_a_listing_of_several_slices(self):
+        server = self.serve(CONF, files={**FILES, **{f"www/list/f{i}": "" for i in range(300)}})
+        names = [line.split('"')[1] for line in server.get("/list/").text.split("\r\n") if "href" in line]
+        self.assertEqual(len([name for name in names if name.startswith("f")]), 300)
+        self.assertEqual(names[4:], sorted(names[4:]))
+
+    def test_without_sendfile_a_stalled_file_delays_nobody_else(self):
+        server = self.cold()
+        with server.connect() as waiting, server.connect() as leaving, server.connect() as other:
+            for connection in (waiting, leaving):
+                connection.send(b"GET /copy/stall HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertEqual(connection.read_head().header("Content-Length"), "3000000")
+            for _ in range(10):
+                self.assertEqual(other.get("/copy/big").body, b"b" * 300_000)
+            leaving.close()
+            self.let_go(server, "stall")
+            self.assertEqual(waiting.read_exactly(3_000_000), b"s" * 3_000_000)
 
     def test_pipelined_replies_stay_in_order(self):
         server = self.cold()

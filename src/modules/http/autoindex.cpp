@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// autoindex: lists a directory that has no index file. The head is sent when the directory is open;
-// its entries are then read and written in slices, each of which is short for the loop.
+// autoindex: lists a directory that has no index file. A thread reads it; then it is written in
+// pieces, each of which is short for the loop.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
 #include <memory>
@@ -14,13 +14,13 @@
 #include "modules/http/features.h"
 #include "modules/http/files.h"
 #include "modules/http/listing_format.h"
-#include "modules/http/path_opening.h"
+#include "modules/http/pooled_scan.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/error_line.h"
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
+#include "proto/http/type_set.h"
 #include "sys/clock.h"
-#include "sys/file.h"
 
 namespace sluice::conf {
 
@@ -73,39 +73,28 @@ constexpr conf::Module kConf{"autoindex", &kKind};
 /// Everything about one listing that does not fit the arena's ways: it may grow large.
 class Listing {
   public:
-    Listing(sys::UniqueFd directory, bool follows, const ListingStyle& style, std::string_view uri)
-        : scan_(std::move(directory), follows), style_(style), uri_(uri) {}
+    Listing(DirectoryScan& scan, const ListingStyle& style, const Exchange& exchange)
+        : scan_(scan), style_(style), exchange_(exchange) {}
 
     http::Pull pull(net::Chain& out, std::size_t max);
 
   private:
-    static constexpr std::size_t kEntriesPerPull = 64;
     static constexpr std::size_t kTextPerPull = 16 * 1024;
 
-    enum class Stage : std::uint8_t { Reading, Head, Entries, Complete };
+    enum class Stage : std::uint8_t { Head, Entries, Complete };
 
     void write_some();
 
-    DirectoryScan scan_;
+    DirectoryScan& scan_;
     ListingStyle style_;
-    std::string_view uri_;
+    const Exchange& exchange_;
     std::string text_;
     std::size_t given_ = 0;  ///< bytes of text_
     bool is_first_ = true;
-    Stage stage_ = Stage::Reading;
+    Stage stage_ = Stage::Head;
 };
 
 http::Pull Listing::pull(net::Chain& out, std::size_t max) {
-    if (stage_ == Stage::Reading) {
-        const Result<bool> is_read = scan_.read_some(kEntriesPerPull);
-        if (!is_read) {
-            return http::Pull::Broken;
-        }
-        if (!*is_read) {
-            return http::Pull::More;  // nothing yet: others have their turn
-        }
-        stage_ = Stage::Head;
-    }
     if (given_ == text_.size()) {
         text_.clear();
         given_ = 0;
@@ -122,7 +111,10 @@ http::Pull Listing::pull(net::Chain& out, std::size_t max) {
 
 void Listing::write_some() {
     if (stage_ == Stage::Head) {
-        append_listing_head(text_, style_, uri_);
+        // Known only now: `charset` is judged when the head is complete.
+        style_.is_utf8 =
+            equals_ignoring_case(http::charset_of(exchange_.reply.content_type), "utf-8");
+        append_listing_head(text_, style_, exchange_.request.uri);
         stage_ = Stage::Entries;
     }
     while (text_.size() < kTextPerPull) {
@@ -201,16 +193,21 @@ Verdict list(Exchange& exchange, const void* settings) {
         return exchange.finish(500);
     }
     const ConfinedPath where = confine(exchange, path, *conf.policy);
-    Result<sys::UniqueFd> directory =
-        open_by_path(where.path, where.links, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-    if (!directory) {
-        return refuse(exchange, path, directory.error().code);
+    const PooledScan* const scan = PooledScan::of(
+        exchange, {.path = where.path, .links = where.links, .has_entries = request.method != Method::Head});
+    if (scan == nullptr) {
+        return exchange.finish(503);
+    }
+    if (!scan->is_complete()) {
+        return kIsLoading;
+    }
+    if (scan->error() != 0) {
+        return refuse(exchange, path, scan->error());
     }
     exchange.reply.status = 200;
     exchange.reply.content_type = content_type_of(style.format);
-    const bool follows = where.links == Links::Follow;
     exchange.reply.body = exchange.arena.make<ListingBody>(
-        std::make_unique<Listing>(std::move(*directory), follows, style, request.uri));
+        std::make_unique<Listing>(scan->entries(), style, exchange));
     return exchange.reply.body == nullptr ? exchange.finish(500) : Verdict::Decided;
 }
 

@@ -141,6 +141,9 @@ bool ChunkLoader::is_piece_sendable(OpenFile& file, const ChunkRange& piece) {
 }
 
 std::uint64_t ChunkLoader::load(OpenFile& file, const ChunkRange& range, ChunkWait& wait) {
+    if (file.residency == nullptr) {
+        file.residency = std::make_unique<Residency>(file.info.size);
+    }
     const ChunkRange piece = first_piece(range);
     ChunkLoad* shared = nullptr;
     file.residency->loads.each([&](ChunkLoadLink& one) {

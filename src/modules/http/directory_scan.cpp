@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // DirectoryScan: reading and ordering entries.
-// Runs in: worker.
+// Runs in: worker, any thread.
 #include "modules/http/directory_scan.h"
 
 #include <algorithm>

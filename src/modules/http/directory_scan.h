@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // DirectoryScan: the entries of a directory with their facts, read some at a time and then given in
-// order, so that a directory of any size never keeps the loop to itself. It touches nothing shared:
-// read_some() could run in a thread as well.
-// Runs in: worker.
+// order. It touches nothing shared: a thread may read, another one take.
+// Runs in: worker, any thread.
 #pragma once
 
 #include <array>

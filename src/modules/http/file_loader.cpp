@@ -96,7 +96,8 @@ LoadedFile failed(int error) {
     return file;
 }
 
-/// The tests' slow disk: a name with "hang" in it hangs until a file with ".go" behind it exists.
+}  // namespace
+
 void hang_for_tests(const FilePath& path) {
     if (path.text.find("hang") == std::string_view::npos) {
         return;
@@ -106,8 +107,6 @@ void hang_for_tests(const FilePath& path) {
         sys::nap();
     }
 }
-
-}  // namespace
 
 std::optional<LoadedFile> load_file(const FileRequest& request, Patience patience) {
     const bool is_patient = patience == Patience::Full;

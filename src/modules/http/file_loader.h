@@ -47,4 +47,8 @@ struct LoadedFile {
 /// Blocks: with Patience::Full, for as long as the file system takes.
 [[nodiscard]] std::optional<LoadedFile> load_file(const FileRequest& request, Patience patience);
 
+/// The tests' slow disk: a name with "hang" in it hangs until a file with ".go" behind it exists.
+/// Only where that fault is on.
+void hang_for_tests(const FilePath& path);
+
 }  // namespace sluice::modules

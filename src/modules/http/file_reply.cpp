@@ -13,9 +13,7 @@
 #include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/http_date.h"
-#include "proto/http/range_reply.h"
 #include "proto/http/site.h"
-#include "sys/file.h"
 
 namespace sluice::modules {
 
@@ -25,56 +23,13 @@ using http::Exchange;
 using http::Field;
 using http::Verdict;
 
-/// A FileBody for `sendfile off`: read into memory and sent from there.
-class CopiedFileBody final : public http::Body {
-  public:
-    static constexpr std::size_t kBufferSize = 64 * 1024;
-
-    CopiedFileBody(int fd, std::uint64_t size, std::span<char> buffer)
-        : fd_(fd), left_(size), buffer_(buffer) {}
-
-    http::Pull pull(net::Chain& out, std::size_t max) override {
-        const std::uint64_t most = std::min<std::uint64_t>({left_, max, buffer_.size()});
-        const auto got = sys::read_at(fd_, buffer_.first(static_cast<std::size_t>(most)), at_);
-        const std::size_t size = got ? got->size : 0;
-        if (size == 0) {
-            // Cut, or not readable: the chain writer finds out as well, and breaks off.
-            static_cast<void>(out.push_file(fd_, at_, static_cast<std::size_t>(most)));
-            return http::Pull::More;
-        }
-        static_cast<void>(out.push_memory({buffer_.data(), size}));
-        at_ += static_cast<off_t>(size);
-        left_ -= size;
-        return left_ == 0 ? http::Pull::End : http::Pull::More;
-    }
-
-    void close() noexcept override {}
-
-    bool select(std::uint64_t first, std::uint64_t size) override {
-        at_ = static_cast<off_t>(first);
-        left_ = size;
-        return true;
-    }
-
-  private:
-    int fd_;
-    off_t at_ = 0;
-    std::uint64_t left_;
-    std::span<char> buffer_;
-};
-
 http::Body* make_body(Exchange& exchange, OpenFile& file, const FilePolicy& policy) {
-    const std::uint64_t size = file.info.size;
-    if (*exchange.location->core->sendfile) {
-        return FileBody::make(exchange, file, policy, chunk_loader());
+    http::Body* const body = FileBody::make(exchange, file, policy, chunk_loader());
+    if (body == nullptr || *exchange.location->core->sendfile || body->give_memory()) {
+        return body;
     }
-    const std::size_t room =
-        static_cast<std::size_t>(std::min<std::uint64_t>(size, CopiedFileBody::kBufferSize));
-    char* const buffer = static_cast<char*>(exchange.arena.allocate(room, 1));
-    if (buffer == nullptr) {
-        return nullptr;
-    }
-    return exchange.arena.make<CopiedFileBody>(file.fd.get(), size, std::span(buffer, room));
+    body->close();
+    return nullptr;
 }
 
 void release_file(void* pin) {
@@ -186,8 +141,7 @@ Verdict serve_conditionally(Exchange& exchange,
     exchange.reply.accepts_ranges = true;
     exchange.reply.content_type = http::content_type_of(core, exchange.request.uri);
     set_fields(exchange, file);
-    const Verdict whole = send(exchange, file, policy);
-    return exchange.reply.status == 200 ? http::apply_range(exchange, validators) : whole;
+    return send(exchange, file, policy);
 }
 
 bool is_plain(const http::Request& request) {

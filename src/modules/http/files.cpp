@@ -180,13 +180,14 @@ struct ExpireTimer : event::Timer {
 
 struct WorkerFiles {
     event::Loop& loop;
+    event::Pool* pool;
     std::optional<ChunkLoader> chunks;
     OpenFileCache cache;
     ExpireTimer timer;
     log::RateLimit trouble{Millis{1'000}};
 
     explicit WorkerFiles(net::WorkerContext& worker)
-        : loop(worker.loop), cache(&worker.loop, worker.pool) {
+        : loop(worker.loop), pool(worker.pool), cache(&worker.loop, worker.pool) {
         timer.files = this;
         if (worker.pool != nullptr) {
             chunks.emplace(worker.loop, *worker.pool);
@@ -358,6 +359,10 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
         return std::unexpected(wait_for(exchange, *loading));
     }
     return file;
+}
+
+event::Pool* file_pool() {
+    return worker_files == nullptr ? nullptr : worker_files->pool;
 }
 
 ChunkLoader* chunk_loader() {

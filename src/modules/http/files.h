@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "conf/level.h"
+#include "event/pool.h"
 #include "modules/http/open_file_cache.h"
 #include "proto/http/exchange.h"
 
@@ -39,6 +40,9 @@ inline constexpr http::Verdict kIsLoading = http::Verdict::Waiting;
                                                     std::string_view path,
                                                     Want want,
                                                     const FilePolicy& policy);
+
+/// The worker's threads; null in a process that has none.
+[[nodiscard]] event::Pool* file_pool();
 
 /// What reads large files in before they are sent; null in a process that has no pool.
 [[nodiscard]] ChunkLoader* chunk_loader();

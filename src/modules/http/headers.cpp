@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "modules/http/expires.h"
 #include "modules/http/features.h"
+#include "modules/http/prepared_lines.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/http_date.h"
@@ -247,27 +248,6 @@ bool is_good(int status) {
     }
 }
 
-/// Takes the line of field `name` out of lines that were rendered before.
-void remove_prepared(Exchange& exchange, std::string_view name) {
-    const std::string_view lines = exchange.reply.prepared_lines;
-    for (std::size_t at = 0; at < lines.size();) {
-        const std::size_t end = std::min(lines.find('\n', at), lines.size() - 1) + 1;
-        const std::string_view line = lines.substr(at, end - at);
-        if (line.size() > name.size() && line[name.size()] == ':' &&
-            equals_ignoring_case(line.substr(0, name.size()), name)) {
-            char* const out =
-                static_cast<char*>(exchange.arena.allocate(lines.size() - line.size() + 1, 1));
-            if (out != nullptr) {
-                std::copy(lines.begin() + static_cast<std::ptrdiff_t>(end), lines.end(),
-                          std::copy_n(lines.begin(), at, out));
-                exchange.reply.prepared_lines = {out, lines.size() - line.size()};
-            }
-            return;
-        }
-        at = end;
-    }
-}
-
 /// nginx sets these two instead of adding to them; an empty value takes them away.
 void take_validator_away(Exchange& exchange, std::string_view name) {
     if (equals_ignoring_case(name, "ETag")) {
@@ -299,13 +279,10 @@ void add(Exchange& exchange, std::string_view name, std::string_view value) {
 
 /// When the reply's file changed; below 0 where that is not known.
 UnixSeconds modified_of(const Exchange& exchange) {
-    constexpr std::string_view kField = "Last-Modified: ";
-    const std::string_view lines = exchange.reply.prepared_lines;
-    const std::size_t at = lines.find(kField);
-    if (at == std::string_view::npos) {
+    const std::string_view date = prepared_value(exchange, "Last-Modified");
+    if (date.empty()) {
         return exchange.reply.last_modified;
     }
-    const std::string_view date = lines.substr(at + kField.size(), http::kHttpDateSize);
     return http::parse_http_date(date).value_or(UnixSeconds{-1});
 }
 

@@ -35,6 +35,10 @@ class Body {
         return false;
     }
 
+    /// From the next pull() on only memory is given, for whoever has to look at the bytes. False:
+    /// there is no room for that.
+    virtual bool give_memory() { return true; }
+
   protected:
     ~Body() = default;
 };

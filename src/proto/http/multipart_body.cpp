@@ -75,6 +75,9 @@ Pull MultipartBody::pull(net::Chain& out, std::size_t max) {
         if (pulled != Pull::End) {
             return pulled;
         }
+        if (source_.body != nullptr && !out[out.size() - 1].is_file()) {
+            return Pull::More;  // memory of the body's own: its next pull() would overwrite it
+        }
     }
     return Pull::More;
 }

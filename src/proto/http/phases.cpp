@@ -7,6 +7,7 @@
 #include "proto/http/error_pages.h"
 #include "proto/http/meter.h"
 #include "proto/http/exchange.h"
+#include "proto/http/range_reply.h"
 #include "proto/http/redirect.h"
 #include "proto/http/router.h"
 #include "proto/http/site.h"
@@ -138,8 +139,9 @@ void refuse_location(Exchange& exchange) {
     use_builtin_page(exchange, 400);
 }
 
-// The reply's head is decided: what holds for every reply, then the Head rules.
-void complete_head(Exchange& exchange) {
+// The reply's head is decided: what holds for every reply, then the Head rules, then ranges of what
+// those have left. Gives Decided, or Redirected where error_page answers a range that is not there.
+Verdict complete_head(Exchange& exchange) {
     Reply& reply = exchange.reply;
     if (exchange.error_status != 0) {
         reply.status = exchange.error_status;
@@ -152,10 +154,20 @@ void complete_head(Exchange& exchange) {
         reply.location = absolute_location(exchange, reply.location);
     }
     run_rules(exchange, Phase::Head);
+    if (wants_range(exchange)) [[unlikely]] {
+        const Verdict verdict = apply_range(exchange);
+        if (verdict == Verdict::Redirected) {
+            return verdict;
+        }
+        if (reply.status != 200 && reply.status != 206) {
+            return complete_head(exchange);  // another reply, which accepts no ranges
+        }
+    }
     const bool has_no_content = reply.status == 204 || reply.status == 304 || reply.status < 200;
     if (exchange.request.method == Method::Head || has_no_content) {
         reply.is_head_only = true;
     }
+    return Verdict::Decided;
 }
 
 Verdict answer_500(Exchange& exchange) {
@@ -166,19 +178,9 @@ Verdict answer_500(Exchange& exchange) {
     return Verdict::Decided;
 }
 
-}  // namespace
-
-bool run_phases(Exchange& exchange) {
+// Runs phases until the reply is decided; false: a rule waits.
+bool reach_head(Exchange& exchange) {
     PhaseCursor& cursor = exchange.cursor;
-    if (exchange.location == nullptr) {
-        exchange.location = exchange.server->root;
-    }
-    if (exchange.request.uri == "*" && cursor.phase == Phase::ServerRewrite) {
-        // RFC 9110 §9.3.7: OPTIONS * asks about the server as a whole.
-        exchange.reply.status = 200;
-        exchange.reply.length = 0;
-        cursor.phase = Phase::Head;
-    }
     while (cursor.phase != Phase::Head) {
         skip_empty_phases(exchange);
         Verdict verdict = run_phase(exchange);
@@ -199,7 +201,27 @@ bool run_phases(Exchange& exchange) {
                 return false;
         }
     }
-    complete_head(exchange);
+    return true;
+}
+
+}  // namespace
+
+bool run_phases(Exchange& exchange) {
+    PhaseCursor& cursor = exchange.cursor;
+    if (exchange.location == nullptr) {
+        exchange.location = exchange.server->root;
+    }
+    if (exchange.request.uri == "*" && cursor.phase == Phase::ServerRewrite) {
+        // RFC 9110 §9.3.7: OPTIONS * asks about the server as a whole.
+        exchange.reply.status = 200;
+        exchange.reply.length = 0;
+        cursor.phase = Phase::Head;
+    }
+    do {
+        if (!reach_head(exchange)) {
+            return false;
+        }
+    } while (complete_head(exchange) != Verdict::Decided);
     return true;
 }
 

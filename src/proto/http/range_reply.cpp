@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "proto/http/byte_ranges.h"
+#include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/multipart_body.h"
 #include "proto/http/site.h"
@@ -137,9 +138,10 @@ Verdict answer_several(Exchange& exchange, std::string_view ranges, std::uint64_
 
 }  // namespace
 
-Verdict apply_range(Exchange& exchange, const Validators& validators) {
+Verdict apply_range(Exchange& exchange) {
     const std::string_view value = exchange.request.get(Field::Range);
     Reply& reply = exchange.reply;
+    const Validators validators{.etag = reply.etag, .last_modified = reply.last_modified};
     if (value.data() == nullptr || reply.length < 0 || !if_range_holds(exchange.request, validators)) {
         return Verdict::Decided;
     }
