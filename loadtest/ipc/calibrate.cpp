@@ -6,16 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -25,6 +21,8 @@
 #include <csignal>
 
 #include "ipc/link.h"
+#include "ipc/measure.h"
+#include "ipc/sockets.h"
 #include "net/transfer.h"
 
 namespace sluice::ipc_bench {
@@ -33,50 +31,19 @@ namespace {
 
 constexpr std::size_t kHead = 250;  // bytes of a typical reply head
 
-/// User and system time of this process, in microseconds.
-double cpu_us() {
-    rusage usage{};
-    must(::getrusage(RUSAGE_SELF, &usage), "getrusage()");
-    const auto micros = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
-    };
-    return micros(usage.ru_utime) + micros(usage.ru_stime);
-}
-
-/// Two ends of a TCP connection over loopback.
-std::array<int, 2> tcp_pair() {
-    const int listener = must(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket()");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    must(::bind(listener, generic, sizeof address), "bind() to 127.0.0.1:0");
-    socklen_t size = sizeof address;
-    must(::getsockname(listener, generic, &size), "getsockname()");
-    must(::listen(listener, 1), "listen()");
-    const int client = must(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket()");
-    must(::connect(client, generic, size), "connect()");
-    const int server = must(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept4()");
-    ::close(listener);
-    const int on = 1;
-    must(::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt()");
-    must(::setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt()");
-    return {server, client};
-}
-
 /// The client of a contest: sends `asks` bytes, waits for `gets` bytes, for ever.
 class Client {
   public:
     Client(std::size_t asks, std::size_t gets) {
-        const auto ends = tcp_pair();
-        server_ = ends[0];
+        const Ends ends = tcp_pair();
+        server_ = ends.reader;
         child_ = must(::fork(), "fork()");
         if (child_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::close(server_);
-            talk(ends[1], asks, gets);
+            talk(ends.writer, asks, gets);
         }
-        ::close(ends[1]);
+        ::close(ends.writer);
     }
 
     ~Client() {
@@ -116,24 +83,6 @@ class Client {
     int server_ = -1;
     pid_t child_ = -1;
 };
-
-void read_exactly(int fd, std::span<char> into) {
-    while (!into.empty()) {
-        const ssize_t got = must(::read(fd, into.data(), into.size()), "read()");
-        if (got == 0) {
-            errno = EPIPE;
-            fail("read()");
-        }
-        into = into.subspan(static_cast<std::size_t>(got));
-    }
-}
-
-void send_exactly(int fd, std::span<const char> bytes, int flags = 0) {
-    while (!bytes.empty()) {
-        const ssize_t sent = must(::send(fd, bytes.data(), bytes.size(), flags), "send()");
-        bytes = bytes.subspan(static_cast<std::size_t>(sent));
-    }
-}
 
 /// Processor time per transfer of `transfer`, the server's side of one exchange.
 template <class Transfer>
@@ -184,7 +133,7 @@ Contest file_contest(std::size_t size, int rounds) {
     std::array<char, 100> question{};
     const auto from_memory = [&](int fd) {
         read_exactly(fd, question);
-        send_exactly(fd, file.bytes);
+        send_exactly(fd, file.bytes, 0);
     };
     const auto by_sendfile = [&](int fd) {
         read_exactly(fd, question);
@@ -208,7 +157,7 @@ Contest body_contest(std::size_t size, int rounds) {
         read_exactly(fd, question);
         std::memcpy(joined.data(), head.data(), kHead);
         std::memcpy(joined.data() + kHead, body.data(), size);
-        send_exactly(fd, joined);
+        send_exactly(fd, joined, 0);
     };
     const auto referenced = [&](int fd) {
         read_exactly(fd, question);
@@ -216,7 +165,7 @@ Contest body_contest(std::size_t size, int rounds) {
                                      {const_cast<char*>(body.data()), size}}};
         const auto sent = static_cast<std::size_t>(must(::writev(fd, pieces.data(), 2), "writev()"));
         if (sent < kHead + size) {
-            send_exactly(fd, std::span(joined).subspan(sent));
+            send_exactly(fd, std::span(joined).subspan(sent), 0);
         }
     };
     return contest(client, size, rounds, copied, referenced);
@@ -233,7 +182,7 @@ Contest relay_contest(std::size_t size, int rounds) {
         for (std::size_t left = size; left > 0;) {
             const auto got = static_cast<std::size_t>(
                 must(::recv(fd, buffer.data(), buffer.size(), 0), "recv()"));
-            send_exactly(fd, std::span(buffer).first(got));
+            send_exactly(fd, std::span(buffer).first(got), 0);
             left -= got;
         }
     };

@@ -2,18 +2,16 @@
 // Links over two descriptors: pipes, FIFOs, Unix and internet sockets.
 // Runs in: ipc_bench, both of its processes.
 #include <array>
-#include <cerrno>
 #include <string>
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ipc/link.h"
+#include "ipc/sockets.h"
 
 namespace sluice::ipc_bench {
 
@@ -29,23 +27,9 @@ class StreamLink final : public Link {
         ::close(writer_);
     }
 
-    void send(std::span<const char> message) override {
-        while (!message.empty()) {
-            const ssize_t sent = must(::write(writer_, message.data(), message.size()), "write()");
-            message = message.subspan(static_cast<std::size_t>(sent));
-        }
-    }
+    void send(std::span<const char> message) override { write_exactly(writer_, message); }
 
-    void receive(std::span<char> message) override {
-        while (!message.empty()) {
-            const ssize_t got = must(::read(reader_, message.data(), message.size()), "read()");
-            if (got == 0) {
-                errno = EPIPE;
-                fail("read()");
-            }
-            message = message.subspan(static_cast<std::size_t>(got));
-        }
-    }
+    void receive(std::span<char> message) override { read_exactly(reader_, message); }
 
   private:
     int reader_;
@@ -118,66 +102,43 @@ std::unique_ptr<Link> make_fifo(std::size_t) {
     return std::make_unique<StreamLink>(reader, writer);
 }
 
-template <int Type>
-std::array<int, 2> unix_pair() {
+std::unique_ptr<Link> make_socketpair(std::size_t) {
     std::array<int, 2> ends{};
-    must(::socketpair(AF_UNIX, Type | SOCK_CLOEXEC, 0, ends.data()), "socketpair()");
-    return ends;
+    must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair()");
+    return std::make_unique<StreamLink>(ends[0], ends[1]);
 }
 
 std::unique_ptr<Link> make_unix_stream(std::size_t) {
-    const auto ends = unix_pair<SOCK_STREAM>();
-    return std::make_unique<StreamLink>(ends[0], ends[1]);
+    const Ends ends = unix_pair(SOCK_STREAM);
+    return std::make_unique<StreamLink>(ends.reader, ends.writer);
 }
 
 template <int Type>
 std::unique_ptr<Link> make_unix_packets(std::size_t message) {
-    const auto ends = unix_pair<Type>();
+    const Ends ends = unix_pair(Type);
     const int room = static_cast<int>(message * 4);
-    // Refused above the system's limit; then the default has to do.
-    static_cast<void>(::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
-    return std::make_unique<PacketLink>(ends[0], ends[1], false);
-}
-
-/// A socket of `type` bound to a free port of 127.0.0.1.
-int bound_socket(int type, sockaddr_in& address) {
-    const int fd = must(::socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket()");
-    address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    must(::bind(fd, generic, sizeof address), "bind() to 127.0.0.1:0");
-    socklen_t size = sizeof address;
-    must(::getsockname(fd, generic, &size), "getsockname()");
-    return fd;
-}
-
-int connected_socket(int type, const sockaddr_in& address) {
-    const int fd = must(::socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket()");
-    must(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect()");
-    return fd;
+    int given = 0;
+    socklen_t size = sizeof given;
+    must(::getsockopt(ends.writer, SOL_SOCKET, SO_SNDBUF, &given, &size), "getsockopt()");
+    if (room > given) {
+        // Refused above the system's limit; then the default has to do.
+        static_cast<void>(::setsockopt(ends.writer, SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
+    }
+    return std::make_unique<PacketLink>(ends.reader, ends.writer, false);
 }
 
 std::unique_ptr<Link> make_tcp(std::size_t) {
-    sockaddr_in address{};
-    const int listener = bound_socket(SOCK_STREAM, address);
-    must(::listen(listener, 1), "listen()");
-    const int writer = connected_socket(SOCK_STREAM, address);
-    const int reader = must(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept4()");
-    ::close(listener);
-    const int on = 1;
-    must(::setsockopt(writer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt()");
-    return std::make_unique<StreamLink>(reader, writer);
+    const Ends ends = tcp_pair();
+    return std::make_unique<StreamLink>(ends.reader, ends.writer);
 }
 
 std::unique_ptr<Link> make_udp(std::size_t message) {
-    sockaddr_in address{};
-    const int reader = bound_socket(SOCK_DGRAM, address);
+    const Ends ends = udp_pair();
     // Each waiting datagram is charged about twice its size; a batch and a half must fit.
     const int room = static_cast<int>((message + 2048) * 4 * PacketLink::kBatch);
-    must(::setsockopt(reader, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room),
+    must(::setsockopt(ends.reader, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room),
          "setsockopt(SO_RCVBUFFORCE), which needs root");
-    return std::make_unique<PacketLink>(reader, connected_socket(SOCK_DGRAM, address), true);
+    return std::make_unique<PacketLink>(ends.reader, ends.writer, true);
 }
 
 constexpr std::size_t kUdpLimit = 60'000;
@@ -186,9 +147,10 @@ constexpr std::size_t kUnixPacketLimit = 64 * 1024;
 constexpr Kind kTable[] = {
     {"pipe", "pipe2, 64 KiB", kNoLimit, &make_pipe, {523, 2100}},
     {"FIFO", "named pipe", kNoLimit, &make_fifo, {}},
-    {"Unix stream", "socketpair", kNoLimit, &make_unix_stream, {612, 0}},
-    {"Unix seqpacket", "socketpair", kUnixPacketLimit, &make_unix_packets<SOCK_SEQPACKET>, {}},
-    {"Unix datagram", "socketpair", kUnixPacketLimit, &make_unix_packets<SOCK_DGRAM>, {}},
+    {"socketpair", "Unix stream, no name", kNoLimit, &make_socketpair, {}},
+    {"Unix stream", "bound to a path", kNoLimit, &make_unix_stream, {612, 0}},
+    {"Unix seqpacket", "bound to a path", kUnixPacketLimit, &make_unix_packets<SOCK_SEQPACKET>, {}},
+    {"Unix datagram", "bound to a path", kUnixPacketLimit, &make_unix_packets<SOCK_DGRAM>, {}},
     {"TCP loopback", "TCP_NODELAY", kNoLimit, &make_tcp, {1250, 1800}},
     {"UDP loopback", "credit for each 32", kUdpLimit, &make_udp, {}},
 };

@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kKilobyte = 1024;
 constexpr std::size_t kSizes[] = {64, kKilobyte, 16 * kKilobyte, 64 * kKilobyte, kKilobyte * kKilobyte};
 constexpr std::size_t kIdle[] = {10, 100, 1000, 5000, 10'000, 15'000};
+constexpr std::size_t kViewers[] = {1, 10, 100};
 constexpr double kGigabyte = 1e9;
 
 struct Options {
@@ -38,28 +39,44 @@ bool is_wanted(const Options& options, std::string_view name) {
     return std::find(options.only.begin(), options.only.end(), name) != options.only.end();
 }
 
+/// How much is done. A quick run asks only whether everything works.
+struct Amounts {
+    std::uint64_t bytes = 200'000'000;  ///< by size: so many, but
+    std::uint64_t most = 200'000;       ///< no more messages than this
+    std::uint64_t million = 1'000'000;
+    double gigabyte = 1e9;
+    std::size_t round_trips = 20'000;
+    std::size_t events = 2000;
+    std::size_t pieces = 4000;
+};
+
+constexpr Amounts kQuick{.bytes = 1'000'000,
+                         .most = 1000,
+                         .million = 5000,
+                         .gigabyte = 4e6,
+                         .round_trips = 200,
+                         .events = 50,
+                         .pieces = 200};
+
 /// Messages of `size` for about a tenth of a second to a second of work.
-std::uint64_t count_for(std::size_t size, bool is_quick) {
-    const std::uint64_t bytes = is_quick ? 1'000'000 : 200'000'000;
-    return std::clamp<std::uint64_t>(bytes / size, is_quick ? 10 : 50, is_quick ? 1'000 : 200'000);
+std::uint64_t count_for(std::size_t size, const Amounts& amounts) {
+    return std::clamp<std::uint64_t>(amounts.bytes / size, 20, amounts.most);
 }
 
-Row measure_kind(const Kind& kind, bool is_quick) {
+Row measure_kind(const Kind& kind, const Amounts& amounts) {
     Row row;
     row.kind = &kind;
     for (const std::size_t size : kSizes) {
         row.message_ns.push_back(
-            kind.max_message < size ? 0 : message_ns(kind, size, count_for(size, is_quick)));
+            kind.max_message < size ? 0 : message_ns(kind, size, count_for(size, amounts)));
     }
     if (kind.max_message != 0) {
-        const std::uint64_t million = is_quick ? 5'000 : 1'000'000;
-        row.million_ms = message_ns(kind, kKilobyte, million);  // ns each = ms per million
+        row.million_ms = message_ns(kind, kKilobyte, amounts.million);  // ns each = ms per million
         const std::size_t chunk = std::min<std::size_t>(64 * kKilobyte, kind.max_message);
-        const double chunks = kGigabyte / static_cast<double>(chunk);
-        const auto count = static_cast<std::uint64_t>(is_quick ? chunks / 200 : chunks);
-        row.gigabyte_ms = message_ns(kind, chunk, count) * chunks / 1e6;
+        const auto count = static_cast<std::uint64_t>(amounts.gigabyte / static_cast<double>(chunk));
+        row.gigabyte_ms = message_ns(kind, chunk, count) * kGigabyte / static_cast<double>(chunk) / 1e6;
     }
-    row.round_trip = round_trip(kind, 64, is_quick ? 200 : 20'000);
+    row.round_trip = round_trip(kind, 64, amounts.round_trips);
     return row;
 }
 
@@ -81,18 +98,23 @@ int run(const Options& options) {
         fmt::print("{}", as_markdown(calibrate(options.is_quick ? 1 : 5)));
         return 0;
     }
+    const Amounts amounts = options.is_quick ? kQuick : Amounts{};
     Report report{.sizes = {std::begin(kSizes), std::end(kSizes)},
                   .rows = {},
                   .waiting = {},
+                  .fan_out = {},
                   .is_quick = options.is_quick};
     for (const Kind& kind : kinds()) {
         if (is_wanted(options, kind.name)) {
             fmt::print(stderr, "{} …\n", kind.name);
-            report.rows.push_back(measure_kind(kind, options.is_quick));
+            report.rows.push_back(measure_kind(kind, amounts));
         }
     }
     const std::span idle(kIdle);
-    report.waiting = wait_costs(options.is_quick ? idle.first(3) : idle);
+    report.waiting = wait_costs(options.is_quick ? idle.first(3) : idle, amounts.events);
+    for (const std::size_t viewers : kViewers) {
+        report.fan_out.push_back(fan_out(viewers, amounts.pieces));
+    }
     fmt::print("{}", as_markdown(report));
     const bool is_written =
         write_file(options.json, as_json(report)) && write_file(options.svg, as_svg(report));
@@ -106,7 +128,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     sluice::ipc_bench::Options options;
     CLI::App app{"What each means of communication between processes costs on this machine"};
-    app.add_flag("--quick", options.is_quick, "a two-hundredth of the work: does it run?");
+    app.add_flag("--quick", options.is_quick, "a small part of the work: does it run?");
     app.add_flag("--calibrate", options.calibrates, "measure the thresholds of the server's transfer table instead");
     app.add_option("--json", options.json, "write everything measured to this file");
     app.add_option("--svg", options.svg, "write the picture to this file");

@@ -39,7 +39,21 @@ struct WaitCost {
     double epoll_ns = 0;
 };
 
-/// Blocks: for the run. Gives fewer rows than asked where descriptors run out.
-[[nodiscard]] std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts);
+/// Means of `events` events, a tenth of them among more than 1,000. Blocks: for the run. Gives fewer
+/// rows than asked where descriptors run out.
+[[nodiscard]] std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts, std::size_t events);
+
+/// User and system time of this process, in microseconds.
+[[nodiscard]] double cpu_us();
+
+/// What 64 KiB of a stream cost its server for each of many viewers: processor time.
+struct FanCost {
+    std::size_t viewers = 0;
+    double copy_us = 0;  ///< read once, send to each
+    double tee_us = 0;   ///< tee and splice to each
+};
+
+/// With about `pieces` pieces in all. Blocks: for the run.
+[[nodiscard]] FanCost fan_out(std::size_t viewers, std::size_t pieces);
 
 }  // namespace sluice::ipc_bench

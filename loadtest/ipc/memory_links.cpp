@@ -155,10 +155,6 @@ class SystemVCounts {
 
     void give_free() { change(0, 1); }
 
-    static char* map(std::size_t size) { return map_system_v(size); }
-
-    static void unmap(char* at, std::size_t) { ::shmdt(at); }
-
   private:
     void change(unsigned short index, short by) {
         sembuf operation{.sem_num = index, .sem_op = by, .sem_flg = 0};
@@ -169,14 +165,19 @@ class SystemVCounts {
     pid_t owner_;
 };
 
-/// In POSIX shared memory.
+struct SystemVMapping {
+    static char* map(std::size_t size) { return map_system_v(size); }
+
+    static void unmap(char* at, std::size_t) { ::shmdt(at); }
+};
+
 struct PosixMapping {
     static char* map(std::size_t size) { return map_posix(size); }
 
     static void unmap(char* at, std::size_t size) { ::munmap(at, size); }
 };
 
-class PosixCounts : public PosixMapping {
+class PosixCounts {
   public:
     PosixCounts(char* at, unsigned slots) : words_(reinterpret_cast<sem_t*>(at)) {
         must(::sem_init(&words_[0], 1, slots), "sem_init()");
@@ -195,7 +196,7 @@ class PosixCounts : public PosixMapping {
     sem_t* words_;
 };
 
-class MutexCounts : public PosixMapping {
+class MutexCounts {
   public:
     MutexCounts(char* at, unsigned slots) : words_(new (at) Words) {
         words_->free = slots;
@@ -246,7 +247,7 @@ class MutexCounts : public PosixMapping {
     Words* words_;
 };
 
-class FutexCounts : public PosixMapping {
+class FutexCounts {
   public:
     FutexCounts(char* at, unsigned slots) : words_(new (at) Words) { words_->free.value = slots; }
 
@@ -296,17 +297,17 @@ class FutexCounts : public PosixMapping {
     Words* words_;
 };
 
-template <class Counts>
+template <class Mapping, class Counts>
 class SlotLink final : public Link {
   public:
     explicit SlotLink(std::size_t message)
         : slots_(message > kLarge ? 8 : 64),
           stride_((message + 63) & ~std::size_t{63}),
           size_(kControl + slots_ * stride_),
-          at_(Counts::map(size_)),
+          at_(Mapping::map(size_)),
           counts_(at_, slots_) {}
 
-    ~SlotLink() override { Counts::unmap(at_, size_); }
+    ~SlotLink() override { Mapping::unmap(at_, size_); }
 
     void send(std::span<const char> message) override {
         counts_.take_free();
@@ -341,10 +342,12 @@ std::unique_ptr<Link> make(std::size_t message) {
 
 constexpr Kind kTable[] = {
     {"shared ring", "the server's log lane, 256 KiB", kNoLimit, &make<LaneLink>, {45, 0.5}},
-    {"System V shm + semaphores", "64 slots", kNoLimit, &make<SlotLink<SystemVCounts>>, {}},
-    {"POSIX shm + semaphores", "64 slots", kNoLimit, &make<SlotLink<PosixCounts>>, {}},
-    {"POSIX shm + mutex", "64 slots, conditions", kNoLimit, &make<SlotLink<MutexCounts>>, {}},
-    {"POSIX shm + futex", "64 slots", kNoLimit, &make<SlotLink<FutexCounts>>, {}},
+    {"System V shm + semaphores", "64 slots", kNoLimit, &make<SlotLink<SystemVMapping, SystemVCounts>>, {}},
+    {"System V shm + mutex", "64 slots, conditions", kNoLimit, &make<SlotLink<SystemVMapping, MutexCounts>>, {}},
+    {"System V shm + futex", "64 slots", kNoLimit, &make<SlotLink<SystemVMapping, FutexCounts>>, {}},
+    {"POSIX shm + semaphores", "64 slots", kNoLimit, &make<SlotLink<PosixMapping, PosixCounts>>, {}},
+    {"POSIX shm + mutex", "64 slots, conditions", kNoLimit, &make<SlotLink<PosixMapping, MutexCounts>>, {}},
+    {"POSIX shm + futex", "64 slots", kNoLimit, &make<SlotLink<PosixMapping, FutexCounts>>, {}},
 };
 
 }  // namespace

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The report's tables.
+// The report's tables and JSON.
 // Runs in: ipc_bench.
 #include "ipc/report.h"
 
-#include <cmath>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -79,18 +78,13 @@ void add_waiting(std::string& out, const Report& report) {
     }
 }
 
-// ---- the picture: one bar per kind, on a logarithmic scale ----
-
-constexpr int kWidth = 820;
-constexpr int kLeft = 220;
-constexpr int kBarWidth = 470;
-constexpr int kLine = 24;
-constexpr double kLeastMs = 10;      // left end of the scale
-constexpr double kMostMs = 100'000;  // right end
-
-double bar(double ms) {
-    const double share = std::log10(ms / kLeastMs) / std::log10(kMostMs / kLeastMs);
-    return std::max(2.0, share * kBarWidth);
+void add_fan_out(std::string& out, const Report& report) {
+    auto to = std::back_inserter(out);
+    out += "\n| viewers | read, then send to each | tee and splice | ratio |\n|---|---|---|---|\n";
+    for (const FanCost& row : report.fan_out) {
+        fmt::format_to(to, "| {} | {} | {} | {:.2f} |\n", row.viewers, time_text(row.copy_us * 1e3),
+                       time_text(row.tee_us * 1e3), row.tee_us / row.copy_us);
+    }
 }
 
 }  // namespace
@@ -108,6 +102,8 @@ std::string as_markdown(const Report& report) {
     add_messages(out, report);
     out += "\nTime of one event with its write and read, among idle descriptors:\n";
     add_waiting(out, report);
+    out += "\nProcessor time for 64 KiB of one stream and each of its viewers:\n";
+    add_fan_out(out, report);
     fmt::format_to(std::back_inserter(out), "\nThe shared ring carries 1 KB messages {:.1f} × as fast as a pipe.\n",
                    report.ring_to_pipe());
     if (report.is_quick) {
@@ -144,51 +140,15 @@ std::string as_json(const Report& report) {
                        separator, row.idle, row.select_ns, row.poll_ns, row.epoll_ns);
         separator = ",";
     }
+    out += "\n  ],\n  \"fan_out\": [";
+    separator = "";
+    for (const FanCost& row : report.fan_out) {
+        fmt::format_to(to, "{}\n    {{\"viewers\": {}, \"copy_us\": {:.2f}, \"tee_us\": {:.2f}}}", separator,
+                       row.viewers, row.copy_us, row.tee_us);
+        separator = ",";
+    }
     fmt::format_to(to, "\n  ],\n  \"ring_to_pipe\": {:.2f}\n}}\n", report.ring_to_pipe());
     return out;
-}
-
-std::string as_svg(const Report& report) {
-    std::vector<const Row*> shown;
-    for (const Row& row : report.rows) {
-        if (row.million_ms > 0) {
-            shown.push_back(&row);
-        }
-    }
-    const int height = 96 + kLine * static_cast<int>(shown.size());
-    std::string out = fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\""
-        " font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n"
-        "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n"
-        "<text x=\"16\" y=\"28\" font-size=\"18\" font-weight=\"bold\">1,000,000 messages of 1 KB between two processes"
-        "</text>\n<text x=\"16\" y=\"50\" fill=\"#555\">milliseconds, logarithmic, shorter is better;"
-        " the dot is the figure of the founding texts</text>\n",
-        kWidth, height);
-    auto to = std::back_inserter(out);
-    for (double tick = kLeastMs; tick <= kMostMs; tick *= 10) {
-        const double x = kLeft + (tick > kLeastMs ? bar(tick) : 0);
-        fmt::format_to(to,
-                       "<line x1=\"{0:.1f}\" y1=\"64\" x2=\"{0:.1f}\" y2=\"{1}\" stroke=\"#ddd\"/>"
-                       "<text x=\"{0:.1f}\" y=\"{2}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#777\">{3:.0f}</text>\n",
-                       x, height - 26, height - 10, tick);
-    }
-    int y = 68;
-    for (const Row* const row : shown) {
-        const double width = bar(row->million_ms);
-        fmt::format_to(to,
-                       "<text x=\"{0}\" y=\"{1}\" text-anchor=\"end\">{2}</text>"
-                       "<rect x=\"{3}\" y=\"{4}\" width=\"{5:.1f}\" height=\"16\" rx=\"2\" fill=\"{6}\"/>"
-                       "<text x=\"{7:.1f}\" y=\"{1}\">{8}</text>\n",
-                       kLeft - 8, y + 13, row->kind->name, kLeft, y, width,
-                       row->kind->name == "shared ring" ? "#1769aa" : "#6b8f3d", kLeft + width + 12,
-                       millis_text(row->million_ms));
-        if (row->kind->text.million_ms > 0) {
-            fmt::format_to(to, "<circle cx=\"{:.1f}\" cy=\"{}\" r=\"5\" fill=\"#c62828\"/>\n",
-                           kLeft + bar(row->kind->text.million_ms), y + 8);
-        }
-        y += kLine;
-    }
-    return out + "</svg>\n";
 }
 
 std::string as_markdown(const std::vector<Threshold>& thresholds) {

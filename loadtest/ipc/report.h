@@ -24,6 +24,7 @@ struct Report {
     std::vector<std::size_t> sizes;
     std::vector<Row> rows;
     std::vector<WaitCost> waiting;
+    std::vector<FanCost> fan_out;
     bool is_quick = false;
 
     /// How many times faster the shared ring carries 1 KB messages than a pipe; 0 if not measured.
@@ -32,6 +33,7 @@ struct Report {
 
 [[nodiscard]] std::string as_markdown(const Report& report);
 [[nodiscard]] std::string as_json(const Report& report);
+/// Three panels: messages, round trips, waiting.
 [[nodiscard]] std::string as_svg(const Report& report);
 [[nodiscard]] std::string as_markdown(const std::vector<Threshold>& thresholds);
 

@@ -20,13 +20,13 @@ namespace sluice::ipc_bench {
 
 namespace {
 
-constexpr int kEvents = 2000;
-constexpr int kEventsAmongMany = 200;  // select and poll take milliseconds there
-
 /// Idle descriptors, and one that becomes ready; the busy one is the highest.
 class Watched {
   public:
-    explicit Watched(std::size_t idle) {
+    /// `events`: how many are to be waited for.
+    Watched(std::size_t idle, std::size_t events)
+        // select and poll take milliseconds among many
+        : rounds_(static_cast<int>(idle > 1000 ? events / 10 : events)) {
         for (std::size_t i = 0; i < idle; ++i) {
             const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
             if (fd == -1) {
@@ -51,6 +51,8 @@ class Watched {
 
     [[nodiscard]] int busy() const { return busy_; }
 
+    [[nodiscard]] int rounds() const { return rounds_; }
+
     void make_ready() const { must(::eventfd_write(busy_, 1), "eventfd_write()"); }
 
     void make_idle() const {
@@ -59,6 +61,7 @@ class Watched {
     }
 
   private:
+    int rounds_;
     std::vector<int> idle_;
     int busy_ = -1;
 };
@@ -66,14 +69,13 @@ class Watched {
 /// Mean time of one round of `wait`, with the write and the read of the event.
 template <class Wait>
 double event_ns(const Watched& watched, const Wait& wait) {
-    const int rounds = watched.idle().size() > 1000 ? kEventsAmongMany : kEvents;
     const std::int64_t start = now_ns();
-    for (int i = 0; i < rounds; ++i) {
+    for (int i = 0; i < watched.rounds(); ++i) {
         watched.make_ready();
         wait();
         watched.make_idle();
     }
-    return static_cast<double>(now_ns() - start) / rounds;
+    return static_cast<double>(now_ns() - start) / watched.rounds();
 }
 
 /// The kernel's bitmap has no limit of 1,024; only the library's type has.
@@ -128,7 +130,7 @@ double epoll_ns(const Watched& watched) {
 
 }  // namespace
 
-std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts) {
+std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts, std::size_t events) {
     rlimit limit{};
     must(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit()");
     limit.rlim_cur = limit.rlim_max;
@@ -138,7 +140,7 @@ std::vector<WaitCost> wait_costs(std::span<const std::size_t> idle_counts) {
         if (count + 16 > limit.rlim_cur) {
             break;
         }
-        const Watched watched(count);
+        const Watched watched(count, events);
         rows.push_back({.idle = watched.idle().size(),
                         .select_ns = select_ns(watched),
                         .poll_ns = poll_ns(watched),

@@ -13,8 +13,9 @@ from support.harness import BINARY
 from support.waiting import DEADLINE
 
 BENCH = Path(BINARY).parent / "loadtest" / "ipc_bench"
-WITH_BYTES = {"shared ring", "System V shm + semaphores", "POSIX shm + semaphores", "POSIX shm + mutex",
-              "POSIX shm + futex", "pipe", "FIFO", "Unix stream", "Unix seqpacket", "Unix datagram",
+WITH_BYTES = {"shared ring", "System V shm + semaphores", "System V shm + mutex", "System V shm + futex",
+              "POSIX shm + semaphores", "POSIX shm + mutex", "POSIX shm + futex", "pipe", "FIFO",
+              "socketpair", "Unix stream", "Unix seqpacket", "Unix datagram",
               "TCP loopback", "UDP loopback", "POSIX queue", "System V queue"}
 WITHOUT_BYTES = {"eventfd", "signal", "SCM_RIGHTS"}
 
@@ -43,8 +44,10 @@ class IpcBench(unittest.TestCase):
             self.assertLessEqual(row["round_trip_ns"]["p50"], row["round_trip_ns"]["p999"], name)
             self.assertIn(f"| {name} |", result.stdout)
         self.assertEqual([row["idle"] for row in report["waiting"]][:3], [10, 100, 1000])
+        self.assertEqual([row["viewers"] for row in report["fan_out"]], [1, 10, 100])
+        self.assertIn("| viewers | read, then send to each | tee and splice |", result.stdout)
         words = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
-        self.assertTrue(WITH_BYTES <= words)
+        self.assertLessEqual(WITH_BYTES | WITHOUT_BYTES | {"select", "poll", "epoll"}, words)
 
     def test_calibration_names_every_threshold_of_the_table(self):
         result = bench("--calibrate", "--quick")
