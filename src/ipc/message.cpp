@@ -265,6 +265,7 @@ void walk(auto& io, M& m) {
         io.number(sink.buffer);
         io.number(sink.flush_millis);
         io.number(sink.gzip_level);
+        io.flag(sink.is_json);
         io.number(sink.alert_pause_millis);
         io.flag(sink.is_main);
         io.number(sink.main_level);
@@ -362,7 +363,7 @@ bool fds_fit(const Message& message, std::size_t count) {
                             } else if constexpr (Is<M, Prepare>) {
                                 return 1;
                             } else if constexpr (Is<M, LoggerHello>) {
-                                return 2;
+                                return 3;
                             } else if constexpr (Is<M, SaveZone>) {
                                 return 2;
                             } else if constexpr (Is<M, Zones>) {

@@ -164,7 +164,8 @@ struct Drained {
 
 // ---- master → logger ----
 
-/// First message to a new logger. Descriptors: shared-log memfd, eventfd that wakes it.
+/// First message to a new logger. Descriptors: shared-log memfd, eventfd that wakes it, memfd of the
+/// sinks' backlogs.
 struct LoggerHello {
     std::uint16_t slots = 0;  ///< entries of the slot table in the shared log
     bool drops_user = false;  ///< whether uid, gid and user_name apply
@@ -215,6 +216,7 @@ struct SinkEntry {
     std::uint64_t buffer = 0;        ///< bytes that are held before a write; 0: none
     std::uint64_t flush_millis = 0;  ///< the longest time a line is held; 0: no limit
     std::uint8_t gzip_level = 0;     ///< 0: plain
+    bool is_json = false;            ///< error lines are written as JSON objects
     std::uint64_t alert_pause_millis = 0;  ///< least time between two Alerts
     bool is_main = false;            ///< takes the logger's own lines: the main level's error_log
     std::uint8_t main_level = 0;     ///< then, and of an Alert: the least grave level it takes

@@ -21,9 +21,6 @@ namespace {
 constexpr std::size_t kBatch = 64;
 /// A sink is written as soon as this much waits for it.
 constexpr std::size_t kWriteBytes = 64 * 1024;
-/// Neighbouring records of one sink share a pin up to this size: what a killed logger's successor
-/// may repeat without need.
-constexpr std::size_t kPinBytes = 16 * 1024;
 
 PathFilesOptions options_of(const ipc::FileCacheEntry& cache) {
     return {.max = static_cast<std::size_t>(cache.max),
@@ -43,7 +40,7 @@ Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
     }
     std::unique_ptr<SinkState>& state = sinks_[entry.id.value];
     if (!state) {
-        state = std::make_unique<SinkState>(entry, options_.report_period);
+        state = std::make_unique<SinkState>(entry, options_);
     }
     state->is_leaving = false;
     state->is_main = entry.is_main;
@@ -83,7 +80,7 @@ std::size_t Drain::turn(Millis now) {
     tell_losses(now);
     tell_sick_sinks(now);
     flush_sinks(now, 0);
-    each_lane([this](LaneState& lane) { settle(lane); });
+    each_lane([this](shm::LaneReader& lane) { settle(lane); });
     bury_leaving();
     return taken;
 }
@@ -96,8 +93,8 @@ void Drain::find_slots() {
         const bool is_ours = table.is_kept_by(id, options_.keeper);
         if (is_ours && !slots_[i]) {
             slots_[i] = std::make_unique<SlotState>();
-            slots_[i]->errors.reader = shm::LaneReader(region_.errors_lane(id));
-            slots_[i]->access.reader = shm::LaneReader(region_.access_lane(id));
+            slots_[i]->errors = shm::LaneReader(region_.errors_lane(id));
+            slots_[i]->access = shm::LaneReader(region_.access_lane(id));
         } else if (!is_ours && slots_[i]) {
             slots_[i].reset();
         }
@@ -105,16 +102,16 @@ void Drain::find_slots() {
 }
 
 /// Empties one lane, but at most one ring's worth, so that a busy one does not starve the others.
-std::size_t Drain::drain_lane(LaneState& lane, Millis now) {
+std::size_t Drain::drain_lane(shm::LaneReader& lane, Millis now) {
     std::array<shm::Record, kBatch> batch;
     std::size_t taken = 0;
-    while (taken < lane.reader.capacity()) {
-        const std::size_t count = lane.reader.peek(batch);
+    while (taken < lane.capacity()) {
+        const std::size_t count = lane.peek(batch);
         if (count == 0) {
             break;
         }
         for (std::size_t i = 0; i < count; ++i) {
-            dispatch(lane, batch[i], now);
+            dispatch(batch[i], now);
             taken += shm::record_bytes(batch[i].body.size());
         }
         flush_sinks(now, kWriteBytes);
@@ -123,7 +120,7 @@ std::size_t Drain::drain_lane(LaneState& lane, Millis now) {
     return taken;
 }
 
-void Drain::dispatch(LaneState& lane, const shm::Record& record, Millis now) {
+void Drain::dispatch(const shm::Record& record, Millis now) {
     SinkState* const state = sink_of(record.sink);
     if (state == nullptr) {
         ++losses_.unknown_sink;
@@ -138,7 +135,6 @@ void Drain::dispatch(LaneState& lane, const shm::Record& record, Millis now) {
     } else {
         take_error(*state, record, now);
     }
-    pin(lane, record, state->sink);
 }
 
 void Drain::take_error(SinkState& state, const shm::Record& record, Millis now) {
@@ -174,22 +170,6 @@ void Drain::raise(SinkState& state, const ipc::Alert& alert, Millis now) {
 
 std::vector<ipc::Alert> Drain::take_alerts() {
     return std::exchange(alerts_, {});
-}
-
-/// The record may be freed once the sink has written it.
-void Drain::pin(LaneState& lane, const shm::Record& record, const Sink& sink) {
-    if (!lane.pins.empty()) {
-        Pin& last = lane.pins.back();
-        if (last.sink == &sink && record.end - last.start <= kPinBytes) {
-            last.end = record.end;
-            last.ticket = sink.taken();
-            return;
-        }
-    }
-    lane.pins.push_back({.start = record.end - shm::record_bytes(record.body.size()),
-                         .end = record.end,
-                         .sink = &sink,
-                         .ticket = sink.taken()});
 }
 
 /// The master writes only to the main level's error_log.
@@ -229,38 +209,23 @@ void Drain::flush_sinks(Millis now, std::size_t at_least) {
     staged_for_paths_ = writes_paths ? 0 : staged_for_paths_;
 }
 
-/// Sinks that nobody names any more go when they have written everything and no lane waits for it.
+/// Sinks that nobody names any more go when they have written everything.
 void Drain::bury_leaving() {
     for (std::unique_ptr<SinkState>& state : sinks_) {
-        if (!state || !state->is_leaving || !state->sink.is_settled()) {
-            continue;
-        }
-        bool is_pinned = false;
-        each_lane([&](LaneState& lane) {
-            is_pinned = is_pinned || std::ranges::any_of(lane.pins, [&](const Pin& pin) {
-                            return pin.sink == &state->sink;
-                        });
-        });
-        if (!is_pinned) {
+        if (state && state->is_leaving && state->sink.is_settled()) {
             losses_.in_sinks += state->sink.dropped() - state->known_dropped;
+            state->sink.forget_backlog();
             state.reset();
         }
     }
 }
 
-/// Moves the lane's tail behind what is written. Where an unwritten line holds up half a ring, the
-/// tail moves on: the sink has a copy, and other sinks' lines need the room.
-void Drain::settle(LaneState& lane) {
-    if (staged_for_paths_ > 0) {
-        return;  // at the end of the turn nothing is
-    }
-    while (!lane.pins.empty() && lane.pins.front().sink->settled() >= lane.pins.front().ticket) {
-        lane.reader.advance(lane.pins.front().end);
-        lane.pins.pop_front();
-    }
-    if (lane.pins.empty() || lane.reader.held() > lane.reader.capacity() / 2) {
-        lane.reader.advance();
-        lane.pins.clear();
+/// Moves the lane's tail behind what was taken out: it lies in backlogs now, where a sick sink holds
+/// up nobody else.
+void Drain::settle(shm::LaneReader& lane) {
+    // Lines for files that they name have no backlog; at the end of the turn none is left.
+    if (staged_for_paths_ == 0) {
+        lane.advance();
     }
 }
 
@@ -274,8 +239,8 @@ bool Drain::fall_asleep() {
         // The exchange orders us against the worker's: a head published before it is seen below.
         const SlotId id{static_cast<std::uint16_t>(i)};
         region_.table().slot(id).is_logger_asleep.exchange(1, std::memory_order_acq_rel);
-        has_lines = has_lines || slots_[i]->errors.reader.has_records() ||
-                    slots_[i]->access.reader.has_records();
+        has_lines = has_lines || slots_[i]->errors.has_records() ||
+                    slots_[i]->access.has_records();
     }
     if (has_lines) {
         wake();
@@ -294,7 +259,7 @@ void Drain::wake() {
 
 bool Drain::is_settled() {
     bool has_rest = false;
-    each_lane([&has_rest](LaneState& lane) { has_rest = has_rest || lane.reader.has_records(); });
+    each_lane([&has_rest](shm::LaneReader& lane) { has_rest = has_rest || lane.has_records(); });
     each_sink([&has_rest](SinkState& state) { has_rest = has_rest || !state.sink.is_settled(); });
     return !has_rest;
 }
@@ -340,7 +305,7 @@ bool Drain::report_to(SinkState& state, log::Level level, std::string_view text)
 }
 
 void Drain::tell_losses(Millis now) {
-    each_lane([this](LaneState& lane) { count_losses(lane); });
+    each_lane([this](shm::LaneReader& lane) { count_losses(lane); });
     each_sink([this](SinkState& state) {
         const std::uint64_t dropped =
             state.sink.dropped() + (state.path_files ? state.path_files->dropped() : 0);
@@ -362,8 +327,8 @@ void Drain::tell_losses(Millis now) {
     }
 }
 
-void Drain::count_losses(LaneState& lane) {
-    const shm::LaneLosses found = lane.reader.take_losses();
+void Drain::count_losses(shm::LaneReader& lane) {
+    const shm::LaneLosses found = lane.take_losses();
     losses_.in_lanes += found.dropped;
     losses_.cut += found.cut;
     losses_.resets += found.resets;

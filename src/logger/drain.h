@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Drain: the logger's core: from the lanes of its master's slots into the sinks. Errors go first.
-// A lane's tail follows only what its sinks have written, so a logger that is killed repeats lines
-// rather than losing them. Knows nothing of processes; the tests run it on memfds and pipes.
+// A lane's tail follows what lies in the sinks' backlogs, which outlive the process: a logger that is
+// killed repeats lines rather than losing them. Knows nothing of processes; the tests run it on memfds
+// and pipes.
 // Runs in: logger.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -33,6 +33,7 @@ class Drain {
         pid_t keeper = 0;  ///< the master whose slots are drained
         pid_t own_pid = 0;
         Millis report_period{10'000};  ///< between two lines about drops, or about one sick sink
+        int backlogs = -1;  ///< shm::Backlog::create_store(), which outlives this; -1: none is kept
     };
 
     Drain(shm::SharedLog region, const Options& options);
@@ -69,28 +70,15 @@ class Drain {
     bool report(log::Level level, std::string_view text);
 
   private:
-    /// Records from `start` to `end` are safe once `sink` has settled `ticket`.
-    struct Pin {
-        std::uint64_t start = 0;
-        std::uint64_t end = 0;
-        const Sink* sink = nullptr;
-        std::uint64_t ticket = 0;
-    };
-
-    struct LaneState {
-        shm::LaneReader reader;
-        std::deque<Pin> pins;
-    };
-
     struct SlotState {
-        LaneState errors;
-        LaneState access;
+        shm::LaneReader errors;
+        shm::LaneReader access;
     };
 
     struct SinkState {
-        SinkState(const ipc::SinkEntry& entry, Millis period)
-            : sink(entry.path),
-              failures(period),
+        SinkState(const ipc::SinkEntry& entry, const Options& options)
+            : sink(entry.path, options.backlogs),
+              failures(options.report_period),
               alerts(Millis(static_cast<std::int64_t>(entry.alert_pause_millis))),
               is_alert(entry.kind == ipc::SinkKind::Alert) {}
 
@@ -118,20 +106,19 @@ class Drain {
     };
 
     void find_slots();
-    std::size_t drain_lane(LaneState& lane, Millis now);
-    void dispatch(LaneState& lane, const shm::Record& record, Millis now);
+    std::size_t drain_lane(shm::LaneReader& lane, Millis now);
+    void dispatch(const shm::Record& record, Millis now);
     void take_error(SinkState& state, const shm::Record& record, Millis now);
     void raise(SinkState& state, const ipc::Alert& alert, Millis now);
-    static void pin(LaneState& lane, const shm::Record& record, const Sink& sink);
     void learn_main_sink(SinkId sink, pid_t writer);
     SinkState* sink_of(SinkId id);
     bool take_for_path(SinkState& state, const log::AccessRecord& record);
     void bury_leaving();
     bool report_to(SinkState& state, log::Level level, std::string_view text);
     void flush_sinks(Millis now, std::size_t at_least);
-    void settle(LaneState& lane);
+    void settle(shm::LaneReader& lane);
     void tell_losses(Millis now);
-    void count_losses(LaneState& lane);
+    void count_losses(shm::LaneReader& lane);
     void tell_sick_sinks(Millis now);
     template <class Visit>
     void each_lane(Visit&& visit);

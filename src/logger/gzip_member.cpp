@@ -71,10 +71,14 @@ bool GzipMember::wrote(std::size_t count) {
     if (written_ < bytes_.size()) {
         return false;
     }
+    forget();
+    return true;
+}
+
+void GzipMember::forget() {
     source_bytes_ = 0;
     bytes_.clear();
     written_ = 0;
-    return true;
 }
 
 }  // namespace sluice::logger

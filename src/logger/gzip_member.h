@@ -27,8 +27,8 @@ class GzipMember {
 
     /// True when the whole member is written; it is closed then.
     [[nodiscard]] bool wrote(std::size_t count);
-    /// The descriptor changed: the member starts again.
-    void restart() { written_ = 0; }
+    /// The descriptor changed: the lines become a member of the new file.
+    void forget();
 
   private:
     std::string bytes_;

@@ -18,12 +18,15 @@ namespace {
 constexpr Millis kFirstPause{100};
 constexpr Millis kLongestPause{5000};
 constexpr Millis kNoLimit{-1};
-constexpr std::size_t kCompactBytes = 64 * 1024;
 
-std::size_t frame_size(std::string_view frames) {
+/// The first frame of a row; all of it where it is none.
+std::string_view first_frame(std::string_view frames) {
     std::uint32_t size = 0;
+    if (frames.size() < MessageWriter::kFrameBytes) {
+        return frames;
+    }
     std::memcpy(&size, frames.data(), sizeof size);
-    return MessageWriter::kFrameBytes + size;
+    return frames.substr(0, MessageWriter::kFrameBytes + std::size_t{size});
 }
 
 }  // namespace
@@ -40,8 +43,9 @@ void MessageWriter::end_frame(std::string& out, std::size_t start) {
     std::memcpy(out.data() + start, &size, sizeof size);
 }
 
-Result<std::unique_ptr<Writer>> MessageWriter::start(std::unique_ptr<MessageLink> link) {
-    std::unique_ptr<MessageWriter> writer(new MessageWriter(std::move(link)));
+Result<std::unique_ptr<Writer>> MessageWriter::start(shm::Backlog& backlog,
+                                                    std::unique_ptr<MessageLink> link) {
+    std::unique_ptr<MessageWriter> writer(new MessageWriter(backlog, std::move(link)));
     TRY(writer->queue_.open());
     try {
         writer->thread_ = std::thread(&MessageWriter::run, writer.get());
@@ -60,7 +64,7 @@ MessageWriter::~MessageWriter() {
 
 void MessageWriter::run() {
     sys::UniqueFd next;
-    while (queue_.collect(frames_, next)) {
+    while (queue_.collect(next)) {
         if (next) {
             watch(false);
             link_->reopen(std::move(next));
@@ -77,7 +81,7 @@ void MessageWriter::run() {
 }
 
 std::string_view MessageWriter::first() const {
-    return std::string_view(frames_).substr(start_);
+    return first_frame(released_lines());
 }
 
 Millis MessageWriter::time_left() const {
@@ -108,19 +112,20 @@ void MessageWriter::send_all() {
         // It had its time and is still full.
         is_impatient_ = true;
     }
-    while (start_ < frames_.size() && send_first()) {
+    while (!first().empty() && send_first()) {
     }
     queue_.set_error(is_impatient_ ? EAGAIN : link_->error());
     queue_.drop(link_->take_late_losses());
-    if (start_ == frames_.size()) {
-        frames_.clear();
-        start_ = 0;
-    }
 }
 
 /// False where the thread must wait before it goes on.
 bool MessageWriter::send_first() {
-    const std::string_view frame = first().substr(0, frame_size(first()));
+    const std::string_view frame = first();
+    if (frame.size() < kFrameBytes) {
+        // Nothing of ours: an earlier logger died of what it did to the backlog.
+        give_up_all();
+        return true;
+    }
     const Message message{.bytes = frame.substr(kFrameBytes),
                           .severity = static_cast<std::uint8_t>(frame[kFrameBytes - 1])};
     switch (link_->send(message)) {
@@ -152,17 +157,11 @@ bool MessageWriter::send_first() {
 }
 
 void MessageWriter::finish_first() {
-    const std::size_t size = frame_size(first());
-    start_ += size;
-    queue_.settle(size);
-    if (start_ >= kCompactBytes && start_ * 2 >= frames_.size()) {
-        frames_.erase(0, start_);
-        start_ = 0;
-    }
+    backlog_.take_away(first().size());
 }
 
 void MessageWriter::give_up_all() {
-    while (start_ < frames_.size()) {
+    while (!first().empty()) {
         queue_.drop(1);
         finish_first();
     }

@@ -21,7 +21,8 @@ class MessageWriter final : public Writer {
   public:
     /// Starts the thread.
     /// Fails: EMFILE, EAGAIN.
-    [[nodiscard]] static Result<std::unique_ptr<Writer>> start(std::unique_ptr<MessageLink> link);
+    [[nodiscard]] static Result<std::unique_ptr<Writer>> start(shm::Backlog& backlog,
+                                                               std::unique_ptr<MessageLink> link);
     ~MessageWriter() override;
 
     /// Bytes of a frame before its message.
@@ -35,7 +36,8 @@ class MessageWriter final : public Writer {
     /// What the thread waits for.
     enum class State : std::uint8_t { Idle, Blocked, BackingOff };
 
-    explicit MessageWriter(std::unique_ptr<MessageLink> link) : link_(std::move(link)) {}
+    MessageWriter(shm::Backlog& backlog, std::unique_ptr<MessageLink> link)
+        : Writer(backlog), link_(std::move(link)) {}
 
     void run();
     void wait();
@@ -49,8 +51,6 @@ class MessageWriter final : public Writer {
 
     // All of it is the thread's own.
     std::unique_ptr<MessageLink> link_;
-    std::string frames_;
-    std::size_t start_ = 0;  ///< of the first frame that is not finished
     State state_ = State::Idle;
     Millis until_{};         ///< of Blocked (zero: for ever) or BackingOff
     Millis pause_{};

@@ -58,6 +58,7 @@ class Process {
     ipc::Channel channel_;
     sys::UniqueFd epoll_;
     sys::UniqueFd wakeup_;
+    sys::UniqueFd backlogs_;
     std::unique_ptr<Drain> drain_;
     bool has_sinks_ = false;
     bool is_asleep_ = false;
@@ -159,7 +160,7 @@ void Process::obey(ipc::Received& received) {
 }
 
 Result<> Process::greet(const ipc::LoggerHello& hello, std::vector<sys::UniqueFd>& fds) {
-    if (drain_ || fds.size() != 2) {
+    if (drain_ || fds.size() != 3) {
         return fail("greeting", EPROTO);
     }
     wakeup_ = std::move(fds[1]);
@@ -168,8 +169,10 @@ Result<> Process::greet(const ipc::LoggerHello& hello, std::vector<sys::UniqueFd
     if (hello.drops_user) {
         TRY(sys::set_user(hello.uid, hello.gid, hello.user_name.c_str()));
     }
-    drain_ = std::make_unique<Drain>(std::move(region),
-                                     Drain::Options{.keeper = keeper_, .own_pid = sys::own_pid()});
+    backlogs_ = std::move(fds[2]);
+    drain_ = std::make_unique<Drain>(std::move(region), Drain::Options{.keeper = keeper_,
+                                                                       .own_pid = sys::own_pid(),
+                                                                       .backlogs = backlogs_.get()});
     return {};
 }
 

@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kMaxSyslogError = 2048;
 /// How often a sink that has not written everything is looked after.
 constexpr Millis kCare{200};
+/// Larger buffers count as this: half of a backlog, so that there is room for what waits.
+constexpr std::uint64_t kLargestBuffer = shm::Backlog::kCapacity / 2;
 
 /// Whether writing to `fd` may block. epoll accepts exactly those descriptors: it refuses regular
 /// files and /dev/null with EPERM.
@@ -33,6 +35,23 @@ Result<bool> can_block(int fd) {
     return added.has_value();
 }
 
+/// Whether nothing stands in the file behind its last line end, as far as we may read it.
+bool ends_with_a_line(int fd) {
+    const auto info = sys::file_info(fd);
+    if (!info || !info->is_regular()) {
+        return false;
+    }
+    if (info->size == 0) {
+        return true;
+    }
+    // Our descriptor is for writing only.
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    const auto file = sys::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+    char last = 0;
+    return file && sys::read_at(file->get(), {&last, 1}, static_cast<off_t>(info->size - 1)) &&
+           last == '\n';
+}
+
 }  // namespace
 
 Result<> Sink::open(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
@@ -42,28 +61,29 @@ Result<> Sink::open(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
         write_out(Millis::max() - kRetry);
     }
     const ipc::SinkEntry old = std::exchange(entry_, entry);
-    discards_ = entry.kind == ipc::SinkKind::Null;
-    Result<> opened{};
-    switch (entry.kind) {
-        case ipc::SinkKind::Null:
-        case ipc::SinkKind::Alert:
-            return {};
-        case ipc::SinkKind::Syslog:
-            opened = writer_ && old.syslog == entry.syslog ? Result<>{} : open_syslog(entry);
-            break;
-        case ipc::SinkKind::Queue:
-            opened = open_queue(std::move(fd));
-            break;
-        case ipc::SinkKind::File:
-        case ipc::SinkKind::Stream:
-        case ipc::SinkKind::Fifo:
-            opened = open_descriptor(std::move(fd));
-            break;
-    }
+    const Result<> opened = open_kind(old, std::move(fd));
     if (!opened) {
         entry_ = old;
     }
     return opened;
+}
+
+Result<> Sink::open_kind(const ipc::SinkEntry& old, sys::UniqueFd fd) {
+    if (entry_.kind == ipc::SinkKind::Null || entry_.kind == ipc::SinkKind::Alert ||
+        entry_.kind == ipc::SinkKind::Paths) {
+        return {};
+    }
+    if (!backlog_.is_open()) {
+        backlog_ = TRY(shm::Backlog::open(store_, entry_.id));
+    }
+    switch (entry_.kind) {
+        case ipc::SinkKind::Syslog:
+            return writer_ && old.syslog == entry_.syslog ? Result<>{} : open_syslog();
+        case ipc::SinkKind::Queue:
+            return open_queue(std::move(fd));
+        default:
+            return open_descriptor(std::move(fd));
+    }
 }
 
 Result<> Sink::open_descriptor(sys::UniqueFd fd) {
@@ -72,30 +92,28 @@ Result<> Sink::open_descriptor(sys::UniqueFd fd) {
         return {};
     }
     if (entry_.gzip_level != 0 || TRY(can_block(fd.get()))) {
-        const std::uint64_t settled_before = settled();
         writer_ = TRY(StreamWriter::start(
-            std::move(fd), {.drops_unread = entry_.kind == ipc::SinkKind::Fifo,
-                            .gzip_level = entry_.gzip_level}));
-        handed_ = settled_before;
+            backlog_, std::move(fd), {.drops_unread = entry_.kind == ipc::SinkKind::Fifo,
+                                      .gzip_level = entry_.gzip_level}));
         fd_.reset();
         return {};
     }
+    if (fd_ || (backlog_.is_torn() && ends_with_a_line(fd.get()))) {
+        backlog_.restart_line();
+    }
     fd_ = std::move(fd);
-    lines_.restart_line();
     retry_at_ = Millis{};
     return {};
 }
 
-/// A receiver that moved gets a new thread; what the old one had not sent is lost and counted.
-Result<> Sink::open_syslog(const ipc::SinkEntry& entry) {
-    std::unique_ptr<Writer> writer =
-        TRY(MessageWriter::start(std::make_unique<SyslogLink>(entry.syslog)));
+/// A receiver that moved gets a new thread, which goes on where the old one stopped.
+Result<> Sink::open_syslog() {
     if (writer_) {
-        dropped_ += writer_->dropped() + (is_settled() ? 0 : 1);
+        dropped_ += writer_->dropped();
+        writer_.reset();
     }
-    handed_ = taken_ - frames_.size();
-    writer_ = std::move(writer);
-    syslog_.emplace(entry.syslog);
+    writer_ = TRY(MessageWriter::start(backlog_, std::make_unique<SyslogLink>(entry_.syslog)));
+    syslog_.emplace(entry_.syslog);
     return {};
 }
 
@@ -104,47 +122,64 @@ Result<> Sink::open_queue(sys::UniqueFd fd) {
         writer_->reopen(std::move(fd));
         return {};
     }
-    writer_ = TRY(MessageWriter::start(std::make_unique<QueueLink>(std::move(fd))));
+    writer_ = TRY(MessageWriter::start(backlog_, std::make_unique<QueueLink>(std::move(fd))));
     return {};
 }
 
 bool Sink::take(std::string_view line, const LineMeta& meta) {
-    if (discards_) {
+    if (entry_.kind == ipc::SinkKind::Null) {
         return true;
-    }
-    const std::uint64_t kept = taken_ - settled();
-    if (kept + line.size() + 1 > kBacklogBytes + entry_.buffer) {
-        ++dropped_;
-        return false;
     }
     if (takes_messages()) {
-        stage_message(line, meta);
-        return true;
+        return take_message(line, meta);
     }
-    lines_.add(line);
-    taken_ += line.size() + 1;
+    if (!backlog_.is_open() || backlog_.room() <= line.size()) {
+        return drop_line();
+    }
+    backlog_.add_line(line);
+    staged_ += line.size() + 1;
     return true;
 }
 
-void Sink::stage_message(std::string_view line, const LineMeta& meta) {
+bool Sink::drop_line() {
+    ++dropped_;
+    return false;
+}
+
+bool Sink::take_message(std::string_view line, const LineMeta& meta) {
     const auto severity = static_cast<std::uint8_t>(meta.level);
-    const std::size_t start = MessageWriter::begin_frame(frames_, severity);
+    frame_.clear();
+    const std::size_t start = MessageWriter::begin_frame(frame_, severity);
     if (syslog_) {
         const std::uint8_t own = syslog_->entry().severity;
-        syslog_->append(frames_, {.severity = meta.is_access ? own : severity,
-                                  .wall = meta.wall,
-                                  .pid = meta.pid});
+        syslog_->append(frame_, {.severity = meta.is_access ? own : severity,
+                                 .wall = meta.wall,
+                                 .pid = meta.pid});
         if (!meta.is_access && line.size() > kMaxSyslogError) {
             line = log::cut_at_escape(line, kMaxSyslogError);
         }
     }
-    frames_.append(line);
-    MessageWriter::end_frame(frames_, start);
-    taken_ += frames_.size() - start;
+    frame_.append(line);
+    MessageWriter::end_frame(frame_, start);
+    if (!backlog_.is_open() || backlog_.room() < frame_.size()) {
+        return drop_line();
+    }
+    backlog_.add(frame_);
+    staged_ += frame_.size();
+    return true;
+}
+
+/// Bytes that wait for flush() to let them go.
+std::size_t Sink::waiting() const {
+    if (!backlog_.is_open()) {
+        return 0;
+    }
+    return writer_ ? static_cast<std::size_t>(backlog_.head() - writer_->released())
+                   : backlog_.size();
 }
 
 bool Sink::is_held(Millis now) const {
-    if (lines_.size() >= entry_.buffer) {
+    if (waiting() >= std::min(entry_.buffer, kLargestBuffer)) {
         return false;
     }
     const Millis limit(static_cast<std::int64_t>(entry_.flush_millis));
@@ -152,12 +187,8 @@ bool Sink::is_held(Millis now) const {
 }
 
 void Sink::flush(Millis now) {
-    if (!frames_.empty()) {
-        writer_->push(frames_);
-        frames_.clear();
-        return;
-    }
-    if (lines_.empty()) {
+    staged_ = 0;
+    if (waiting() == 0) {
         return;
     }
     if (entry_.buffer != 0) {
@@ -172,26 +203,40 @@ void Sink::flush(Millis now) {
 
 void Sink::write_out(Millis now) {
     if (writer_) {
-        writer_->push(lines_.take_all());
+        writer_->release(backlog_.head());
         return;
     }
-    if (error_ != 0 && now < retry_at_) {
+    if (!fd_ || (error_ != 0 && now < retry_at_)) {
         return;
     }
-    while (!lines_.empty()) {
-        const auto done = sys::write(fd_.get(), lines_.unwritten());
-        if (!done || done->size == 0) {
-            error_ = done ? EAGAIN : done.error().code;
+    while (!backlog_.empty()) {
+        if (!write_some()) {
             retry_at_ = now + kRetry;
             return;
         }
-        lines_.wrote(done->size);
     }
     error_ = 0;
+    backlog_.rewind_if_empty();
 }
 
-std::uint64_t Sink::settled() const {
-    return writer_ ? handed_ + writer_->settled() : taken_ - lines_.size();
+/// False, with the error noted, where nothing could be written.
+bool Sink::write_some() {
+    // An earlier logger may have written the start of a line: it ends here, and stands whole on the
+    // next.
+    const bool is_torn = backlog_.is_torn();
+    backlog_.begin_write();
+    const auto done =
+        sys::write(fd_.get(), is_torn ? std::string_view("\n") : backlog_.unwritten(backlog_.head()));
+    const std::size_t size = done ? done->size : 0;
+    if (!is_torn) {
+        backlog_.wrote(size);
+    } else if (size != 0) {
+        backlog_.restart_line();
+    }
+    if (size == 0) {
+        error_ = done ? EAGAIN : done.error().code;
+    }
+    return size != 0;
 }
 
 std::optional<Millis> Sink::care_at(Millis now) const {

@@ -16,9 +16,9 @@
 #include "base/units.h"
 #include "ipc/message.h"
 #include "log/level.h"
-#include "logger/line_buffer.h"
 #include "logger/syslog_header.h"
 #include "logger/writer.h"
+#include "shm/backlog.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::logger {
@@ -33,12 +33,11 @@ struct LineMeta {
 
 class Sink {
   public:
-    /// Unwritten bytes that one sink keeps, beside its buffer.
-    static constexpr std::size_t kBacklogBytes = 1024 * 1024;
     /// Time between two attempts to write to a descriptor that failed.
     static constexpr Millis kRetry{1000};
 
-    explicit Sink(std::string path) : path_(std::move(path)) {}
+    /// `store`: where its backlog is, shm::Backlog::create_store(); -1: lines die with the process.
+    explicit Sink(std::string path, int store = -1) : path_(std::move(path)), store_(store) {}
 
     /// Writes to `fd` from now on, as `entry` says; lines that are not written yet go there too.
     /// Fails: EMFILE or no thread; the old descriptor stays in use.
@@ -53,19 +52,23 @@ class Sink {
     /// From now on nothing is held: the logger is about to end, or the sink to close.
     void stop_holding() { entry_.buffer = 0; }
 
-    /// Everything taken so far; it is safe once settled() has reached it.
-    [[nodiscard]] std::uint64_t taken() const { return taken_; }
-
-    [[nodiscard]] std::uint64_t settled() const;
-
-    [[nodiscard]] bool is_settled() const { return settled() == taken_; }
+    /// Whether everything that was taken is written, or given up.
+    [[nodiscard]] bool is_settled() const { return !backlog_.is_open() || backlog_.empty(); }
 
     /// When somebody must look after what is not settled; nothing where all is, or where it may be
     /// held until more comes.
     [[nodiscard]] std::optional<Millis> care_at(Millis now) const;
 
     /// Bytes taken since the last flush().
-    [[nodiscard]] std::size_t staged() const { return lines_.size() + frames_.size(); }
+    [[nodiscard]] std::size_t staged() const { return staged_; }
+
+    /// Gives back the memory of the backlog. Requires: settled, and nothing is taken any more.
+    void forget_backlog() {
+        writer_.reset();
+        if (backlog_.is_open()) {
+            backlog_.discard();
+        }
+    }
 
     /// Lines dropped since the sink exists.
     [[nodiscard]] std::uint64_t dropped() const {
@@ -85,23 +88,26 @@ class Sink {
         return entry_.kind == ipc::SinkKind::Syslog || entry_.kind == ipc::SinkKind::Queue;
     }
 
+    [[nodiscard]] Result<> open_kind(const ipc::SinkEntry& old, sys::UniqueFd fd);
     [[nodiscard]] Result<> open_descriptor(sys::UniqueFd fd);
-    [[nodiscard]] Result<> open_syslog(const ipc::SinkEntry& entry);
+    [[nodiscard]] Result<> open_syslog();
     [[nodiscard]] Result<> open_queue(sys::UniqueFd fd);
-    void stage_message(std::string_view line, const LineMeta& meta);
+    bool take_message(std::string_view line, const LineMeta& meta);
+    bool drop_line();
+    [[nodiscard]] std::size_t waiting() const;
     [[nodiscard]] bool is_held(Millis now) const;
     void write_out(Millis now);
+    [[nodiscard]] bool write_some();
 
     std::string path_;
+    int store_;
     ipc::SinkEntry entry_;
     sys::UniqueFd fd_;
+    shm::Backlog backlog_;  ///< outlives the writer
     std::unique_ptr<Writer> writer_;
-    LineBuffer lines_;
-    std::string frames_;  ///< of a sink that takes messages: MessageWriter's frames
+    std::string frame_;  ///< of the message that is being made
     std::optional<SyslogHeader> syslog_;
-    bool discards_ = false;
-    std::uint64_t taken_ = 0;
-    std::uint64_t handed_ = 0;  ///< bytes settled before, or outside, the present writer
+    std::size_t staged_ = 0;
     std::uint64_t dropped_ = 0;
     int error_ = 0;
     Millis retry_at_{};

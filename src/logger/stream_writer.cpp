@@ -14,6 +14,7 @@
 #include "sys/clock.h"
 #include "sys/epoll.h"
 #include "sys/file.h"
+#include "sys/truncate.h"
 
 namespace sluice::logger {
 
@@ -33,11 +34,13 @@ std::string_view next_piece(std::string_view lines) {
 
 }  // namespace
 
-StreamWriter::StreamWriter(sys::UniqueFd fd, const Options& options)
-    : options_(options), fd_(std::move(fd)) {}
+StreamWriter::StreamWriter(shm::Backlog& backlog, sys::UniqueFd fd, const Options& options)
+    : Writer(backlog), options_(options), fd_(std::move(fd)) {}
 
-Result<std::unique_ptr<Writer>> StreamWriter::start(sys::UniqueFd fd, const Options& options) {
-    std::unique_ptr<StreamWriter> writer(new StreamWriter(std::move(fd), options));
+Result<std::unique_ptr<Writer>> StreamWriter::start(shm::Backlog& backlog,
+                                                    sys::UniqueFd fd,
+                                                    const Options& options) {
+    std::unique_ptr<StreamWriter> writer(new StreamWriter(backlog, std::move(fd), options));
     TRY(writer->queue_.open());
     try {
         writer->thread_ = std::thread(&StreamWriter::run, writer.get());
@@ -64,21 +67,23 @@ void StreamWriter::run() {
 /// Takes over what the logger left for us; false where we are to end.
 bool StreamWriter::collect(State& state) {
     sys::UniqueFd next;
-    const bool goes_on = queue_.collect(collected_, next);
+    const bool goes_on = queue_.collect(next);
     if (next) {
         unwatch();
         fd_ = std::move(next);
         is_always_ready_ = false;
-        current_.restart_line();
-        member_.restart();
+        backlog_.restart_line();
+        member_.forget();
         state = State::Idle;
     }
-    current_.add_lines(collected_);
-    collected_.clear();
-    if (state == State::Idle && !current_.empty()) {
-        state = State::Writing;
+    if (state == State::Idle) {
+        state = next_state();
     }
     return goes_on;
+}
+
+StreamWriter::State StreamWriter::next_state() const {
+    return released_lines().empty() ? State::Idle : State::Writing;
 }
 
 StreamWriter::State StreamWriter::wait(State state) {
@@ -86,7 +91,7 @@ StreamWriter::State StreamWriter::wait(State state) {
     if (state == State::Writing) {
         watch();
         if (is_always_ready_) {
-            return options_.gzip_level != 0 ? write_compressed() : write_piece();
+            return write_some();
         }
     } else {
         // An idle descriptor whose reader has gone would report that without end.
@@ -95,7 +100,7 @@ StreamWriter::State StreamWriter::wait(State state) {
     if (state == State::BackingOff) {
         limit = retry_at_ - sys::monotonic_now();
         if (limit <= Millis::zero()) {
-            return current_.empty() ? State::Idle : State::Writing;
+            return next_state();
         }
     }
     std::array<epoll_event, 2> events{};
@@ -114,7 +119,7 @@ StreamWriter::State StreamWriter::wait(State state) {
     if (!is_ready) {
         return state;
     }
-    return options_.gzip_level != 0 ? write_compressed() : write_piece();
+    return write_some();
 }
 
 StreamWriter::State StreamWriter::back_off() {
@@ -130,29 +135,62 @@ StreamWriter::State StreamWriter::on_failure(int code) {
 /// A FIFO that nobody reads takes nothing. The next line asks again, so a reader that comes is
 /// served by itself.
 StreamWriter::State StreamWriter::drop_all() {
-    const std::string lost = current_.take_all();
-    queue_.drop(static_cast<std::uint64_t>(std::count(lost.begin(), lost.end(), '\n')));
-    queue_.settle(lost.size());
+    const std::string_view lost = released_lines();
+    queue_.drop(static_cast<std::uint64_t>(std::ranges::count(lost, '\n')));
+    backlog_.take_away(lost.size());
     return State::Idle;
 }
 
+StreamWriter::State StreamWriter::write_some() {
+    if (options_.gzip_level != 0) {
+        return write_compressed();
+    }
+    return backlog_.is_torn() ? end_torn_line() : write_piece();
+}
+
+/// An earlier logger may have written the start of a line: it ends here, and stands whole on the next.
+StreamWriter::State StreamWriter::end_torn_line() {
+    const auto done = sys::write(fd_.get(), std::string_view("\n"));
+    if (!done) {
+        return on_failure(done.error().code);
+    }
+    if (done->size == 1) {
+        backlog_.restart_line();
+    }
+    return State::Writing;
+}
+
 StreamWriter::State StreamWriter::write_piece() {
-    const std::size_t before = current_.size();
-    const auto done = sys::write(fd_.get(), next_piece(current_.unwritten()));
+    backlog_.begin_write();
+    const auto done =
+        sys::write(fd_.get(), next_piece(backlog_.unwritten(queue_.released())));
+    backlog_.wrote(done ? done->size : 0);
     if (!done) {
         return on_failure(done.error().code);
     }
     if (!done->is_blocked) {
         queue_.set_error(0);
     }
-    current_.wrote(done->size);
-    queue_.settle(before - current_.size());
-    return current_.empty() ? State::Idle : State::Writing;
+    return next_state();
+}
+
+/// What a killed logger wrote of a member is cut off again: no reader gets past a torn one.
+void StreamWriter::open_member() {
+    const auto file = sys::file_info(fd_.get());
+    const bool is_regular = file && file->is_regular();
+    std::uint64_t size = is_regular ? file->size : 0;
+    if (is_regular && backlog_.is_torn() && backlog_.file_size() < size &&
+        sys::truncate(fd_.get(), backlog_.file_size())) {
+        size = backlog_.file_size();
+    }
+    backlog_.restart_line();
+    member_.make(released_lines(), options_.gzip_level);
+    backlog_.begin_write(size);
 }
 
 StreamWriter::State StreamWriter::write_compressed() {
     if (!member_.is_open()) {
-        member_.make(current_.unwritten(), options_.gzip_level);
+        open_member();
     }
     const auto done = sys::write(fd_.get(), member_.unwritten());
     if (!done) {
@@ -163,10 +201,9 @@ StreamWriter::State StreamWriter::write_compressed() {
     }
     const std::size_t source = member_.source_bytes();
     if (member_.wrote(done->size)) {
-        current_.wrote(source);
-        queue_.settle(source);
+        backlog_.take_away(source);
     }
-    return current_.empty() ? State::Idle : State::Writing;
+    return next_state();
 }
 
 void StreamWriter::watch() {

@@ -7,14 +7,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <thread>
 
 #include "base/error.h"
 #include "base/units.h"
 #include "logger/gzip_member.h"
-#include "logger/line_buffer.h"
 #include "logger/writer.h"
 #include "sys/unique_fd.h"
 
@@ -24,19 +21,20 @@ class StreamWriter final : public Writer {
   public:
     struct Options {
         bool drops_unread = false;    ///< a FIFO: without a reader lines are dropped, not kept
-        std::uint8_t gzip_level = 0;  ///< each push becomes part of a gzip member; 0: plain
+        std::uint8_t gzip_level = 0;  ///< each release becomes part of a gzip member; 0: plain
     };
 
     /// Starts the thread.
     /// Fails: EMFILE, EAGAIN; `fd` is closed then.
-    [[nodiscard]] static Result<std::unique_ptr<Writer>> start(sys::UniqueFd fd,
+    [[nodiscard]] static Result<std::unique_ptr<Writer>> start(shm::Backlog& backlog,
+                                                               sys::UniqueFd fd,
                                                                const Options& options);
     ~StreamWriter() override;
 
   private:
     enum class State : std::uint8_t { Idle, Writing, BackingOff };
 
-    StreamWriter(sys::UniqueFd fd, const Options& options);
+    StreamWriter(shm::Backlog& backlog, sys::UniqueFd fd, const Options& options);
 
     void run();
     bool collect(State& state);
@@ -44,16 +42,18 @@ class StreamWriter final : public Writer {
     State back_off();
     State on_failure(int code);
     State drop_all();
+    State write_some();
     State write_piece();
+    State end_torn_line();
     State write_compressed();
+    void open_member();
+    [[nodiscard]] State next_state() const;
     void watch();
     void unwatch();
 
     // All of it is the thread's own.
     Options options_;
     sys::UniqueFd fd_;
-    std::string collected_;
-    LineBuffer current_;
     GzipMember member_;
     Millis retry_at_{};
     bool is_watched_ = false;

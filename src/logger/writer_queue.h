@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// WriterQueue: what passes between the logger's loop and one writing thread: bytes and descriptors
-// one way; how much is settled, what was lost and what went wrong the other way. The loop never
-// waits for the thread: the lock is held for an append or a swap.
+// WriterQueue: what passes between the logger's loop and one writing thread beside the backlog: up to
+// where it may be written and new descriptors one way; what was lost and what went wrong the other
+// way. The loop never waits for the thread: the lock is held for a swap of descriptors.
 // Runs in: logger (its loop, and one thread of it).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -29,11 +27,12 @@ class WriterQueue {
 
     // ---- for the logger's loop ----
 
-    void push(std::string_view bytes) {
-        {
-            const std::lock_guard guard(lock_);
-            bytes_.append(bytes);
-        }
+    /// Before the thread runs: nothing from position `start` on may be written yet.
+    void release_from(std::uint64_t start) { released_.store(start, std::memory_order_relaxed); }
+
+    /// The backlog may be written up to position `end`.
+    void release(std::uint64_t end) {
+        released_.store(end, std::memory_order_release);
         ring();
     }
 
@@ -54,33 +53,28 @@ class WriterQueue {
         ring();
     }
 
-    /// Bytes of what was pushed that are written, or given up.
-    [[nodiscard]] std::uint64_t settled() const { return settled_.load(std::memory_order_acquire); }
-
     /// Lines that were given up.
     [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
     /// errno of the last attempt, or 0 where it succeeded.
     [[nodiscard]] int error() const { return error_.load(std::memory_order_relaxed); }
 
+    // ---- for both ----
+
+    [[nodiscard]] std::uint64_t released() const {
+        return released_.load(std::memory_order_acquire);
+    }
+
     // ---- for the thread ----
 
-    /// Appends what was pushed to `bytes` and gives a new descriptor, if any; false: end now.
-    [[nodiscard]] bool collect(std::string& bytes, sys::UniqueFd& next) {
+    /// Gives a new descriptor, if any; false: end now.
+    [[nodiscard]] bool collect(sys::UniqueFd& next) {
         const std::lock_guard guard(lock_);
-        if (bytes.empty()) {
-            bytes.swap(bytes_);
-        } else {
-            bytes.append(bytes_);
-        }
-        bytes_.clear();
         if (next_fd_) {
             next = std::move(next_fd_);
         }
         return !is_stopping_;
     }
-
-    void settle(std::uint64_t bytes) { settled_.fetch_add(bytes, std::memory_order_release); }
 
     void drop(std::uint64_t lines) { dropped_.fetch_add(lines, std::memory_order_relaxed); }
 
@@ -93,11 +87,10 @@ class WriterQueue {
   private:
     void ring() { static_cast<void>(sys::eventfd_signal(bell_.get())); }
 
+    std::atomic<std::uint64_t> released_{0};
     std::mutex lock_;
-    std::string bytes_;         ///< guarded by lock_
     sys::UniqueFd next_fd_;     ///< guarded by lock_
     bool is_stopping_ = false;  ///< guarded by lock_
-    std::atomic<std::uint64_t> settled_{0};
     std::atomic<std::uint64_t> dropped_{0};
     std::atomic<int> error_{0};
     sys::UniqueFd bell_;

@@ -63,7 +63,7 @@ void Master::start_logger() {
                                  .uid = identity.account.uid,
                                  .gid = identity.account.gid,
                                  .user_name = std::move(identity.name)};
-    const std::array<int, 2> fds = {region_->fd(), logger_wakeup_.get()};
+    const std::array<int, 3> fds = {region_->fd(), logger_wakeup_.get(), backlogs_.get()};
     supervisor_->send(**logger, hello, fds);
     for (const SinksMessage& sinks : sinks_.messages(false)) {
         supervisor_->send(**logger, sinks.message, sinks.fds);

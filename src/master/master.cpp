@@ -150,6 +150,7 @@ Result<> Master::open_log_region() {
     statistics_note_ = TRY(counting_.open(*region_, *own_slot_));
     counting_.note_generation(reload_.current());
     logger_wakeup_ = TRY(sys::eventfd());
+    backlogs_ = TRY(shm::Backlog::create_store());
     lanes_.emplace(*region_, *own_slot_, logger_wakeup_.get());
     return {};
 }

@@ -31,6 +31,7 @@
 #include "master/upgrade.h"
 #include "master/zone_saves.h"
 #include "master/zones.h"
+#include "shm/backlog.h"
 #include "shm/shared_log.h"
 
 namespace sluice::master {
@@ -201,6 +202,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     std::optional<SlotId> own_slot_;
     std::string statistics_note_;  ///< about counts that another program left; for the log
     sys::UniqueFd logger_wakeup_;
+    sys::UniqueFd backlogs_;  ///< what the log sinks have not written, for the next logger
     std::optional<log::LaneLog> lanes_;
     Programs programs_;
     Sinks sinks_{programs_};

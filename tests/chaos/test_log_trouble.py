@@ -103,22 +103,31 @@ class LogTrouble(SluiceTest):
         server.stop()
 
     def test_killed_logger_behind_a_stopped_command_loses_no_queued_line(self):
-        server = self.serve_logging_to('"|tee %%DIR%%/logs/piped"')
+        server = self.serve(
+            'error_log "|tee %%DIR%%/logs/piped" info;\nerror_log %%DIR%%/logs/error.log info;\n'
+            "http { server { listen %%PORT%%; root %%DIR%%/www; } }\n", workers=2)
         server.allowed_words.append("signal 9")
         tee = [p for p in processes.children_of(server.pid)
                if os.readlink(f"/proc/{p}/exe").endswith("tee")][0]
         os.kill(tee, SIGSTOP)
-        # 40 lines of 3.4 KiB: more than the pipe holds, less than half of the lane.
-        for i in range(40):
+        # 150 lines of 7 KiB: many times what the pipe and a lane hold, less than a sink keeps.
+        count = 150
+        for i in range(count):
             self.assertEqual(server.get(f"/n{i}{MISSING}").status, 404)
+            if i % 10 == 9:
+                wait_for(lambda i=i: f"/n{i}/x" in server.error_log(), what="the logger's turn")
         os.kill(server.logger(), SIGKILL)
         os.kill(tee, SIGCONT)
 
         def missing():
-            text = (server.dir / "logs/piped").read_text(errors="replace")
-            return [i for i in range(40) if f"/n{i}/x" not in text]
+            lines = (server.dir / "logs/piped").read_text(errors="replace").splitlines()
+            whole = {line.split("/n", 1)[1].split("/", 1)[0] for line in lines
+                     if "/n" in line and line[:2] == "20" and line.endswith('"')}
+            return [i for i in range(count) if str(i) not in whole]
 
         wait_for(lambda: not missing(), what="every line")
+        lines = (server.dir / "logs/piped").read_text().splitlines()
+        self.assertLess(len(lines), 2 * count, "lines are repeated without need")
 
 
 if __name__ == "__main__":

@@ -46,15 +46,23 @@ class DrainTest : public testing::Test {
     DrainTest()
         : region_(*shm::SharedLog::create(2)),
           wakeup_(*sys::eventfd()),
+          backlogs_(*shm::Backlog::create_store()),
           slot_(*region_.table().claim(kKeeper)),
           log_(region_, slot_, wakeup_.get()) {
         // Otherwise a pipe without a reader would end the test.
         static_cast<void>(sys::block_all_signals());
-        drain_ = std::make_unique<Drain>(
-            *shm::SharedLog::attach(*sys::duplicate(region_.fd())),
-            Drain::Options{.keeper = kKeeper, .own_pid = 5, .report_period = Millis(1000)});
+        restart();
         errors_ = add_file(kErrors);
         access_ = add_file(kAccess);
+    }
+
+    /// A new logger takes over; it knows no sink yet.
+    void restart() {
+        drain_ = std::make_unique<Drain>(*shm::SharedLog::attach(*sys::duplicate(region_.fd())),
+                                         Drain::Options{.keeper = kKeeper,
+                                                        .own_pid = 5,
+                                                        .report_period = Millis(1000),
+                                                        .backlogs = backlogs_.get()});
     }
 
     void open(SinkId id, sys::UniqueFd fd) {
@@ -96,6 +104,7 @@ class DrainTest : public testing::Test {
 
     shm::SharedLog region_;
     sys::UniqueFd wakeup_;
+    sys::UniqueFd backlogs_;
     SlotId slot_;
     log::LaneLog log_;
     std::unique_ptr<Drain> drain_;
@@ -148,12 +157,13 @@ TEST_F(DrainTest, OtherMastersSlotIsLeftAlone) {
     EXPECT_EQ(contents(access_.get()), "");
 }
 
-TEST_F(DrainTest, TailWaitsForTheWriteAndFullDiskRecoversByItself) {
+TEST_F(DrainTest, FullDiskRecoversByItself) {
     open(kAccess, *sys::open("/dev/full", O_WRONLY));
     access("one");
     access("two");
     turn();
-    EXPECT_EQ(undrained(), 2U) << "nothing was written, so a new logger must find the lines";
+    EXPECT_EQ(undrained(), 0U) << "a sick sink must not hold up the lane";
+    EXPECT_FALSE(drain_->is_settled());
     turn();
     EXPECT_NE(contents(errors_.get()).find("write() to file failed (28: No space left on device)"),
               std::string::npos);
@@ -166,6 +176,36 @@ TEST_F(DrainTest, TailWaitsForTheWriteAndFullDiskRecoversByItself) {
     EXPECT_EQ(contents(roomy.get()), "one\ntwo\n");
     EXPECT_EQ(undrained(), 0U);
     EXPECT_NE(contents(errors_.get()).find("writing to file works again"), std::string::npos);
+}
+
+TEST_F(DrainTest, UnwrittenLinesAreTheNextLoggers) {
+    open(kAccess, *sys::open("/dev/full", O_WRONLY));
+    access("one");
+    access("two");
+    turn();
+
+    restart();
+    const sys::UniqueFd roomy = add_file(kAccess);
+    turn();
+
+    EXPECT_EQ(contents(roomy.get()), "one\ntwo\n");
+    EXPECT_TRUE(drain_->is_settled());
+}
+
+TEST_F(DrainTest, HeldLinesAreTheNextLoggers) {
+    const ipc::SinkEntry entry{
+        .id = kAccess, .kind = ipc::SinkKind::File, .path = "file", .buffer = 1000};
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(access_.get())));
+    access("held");
+    turn();
+    EXPECT_EQ(contents(access_.get()), "");
+
+    restart();
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(access_.get())));
+    drain_->stop_holding();
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "held\n");
 }
 
 /// Lets files of this process grow to `bytes` only: writing stops in the middle of a line, as on a
@@ -183,7 +223,6 @@ TEST_F(DrainTest, LineCutByAFullDiskIsCompletedAfterThePause) {
     limit_file_size(15);
     turn();
     EXPECT_EQ(contents(access_.get()), "first line\nseco");
-    EXPECT_GE(undrained(), 1U) << "the unwritten line must stay in the lane";
 
     limit_file_size(RLIM_INFINITY);
     now_ += Sink::kRetry - Millis(1);
@@ -207,6 +246,59 @@ TEST_F(DrainTest, LineCutByAFullDiskIsWrittenWholeAfterReopen) {
     turn();
 
     EXPECT_EQ(contents(reopened.get()), "second line\n");
+}
+
+TEST_F(DrainTest, LineCutByAFullDiskIsEndedAndWrittenWholeByTheNextLogger) {
+    access("first line");
+    access("second line");
+    limit_file_size(15);
+    turn();
+    EXPECT_EQ(contents(access_.get()), "first line\nseco");
+    limit_file_size(RLIM_INFINITY);
+
+    restart();
+    open(kAccess, *sys::duplicate(access_.get()));
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "first line\nseco\nsecond line\n");
+}
+
+TEST_F(DrainTest, LineThatTheLastLoggerWroteWithoutNotingItIsRepeatedWhole) {
+    shm::Backlog backlog = *shm::Backlog::open(backlogs_.get(), kAccess);
+    backlog.add_line("noted too late");
+    backlog.begin_write();
+    ASSERT_TRUE(sys::write_all(access_.get(), std::string_view("noted too late\n")));
+
+    restart();
+    open(kAccess, *sys::duplicate(access_.get()));
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "noted too late\nnoted too late\n") << "no empty line";
+}
+
+TEST_F(DrainTest, TornMemberOfACompressedLogIsCutOff) {
+    const ipc::SinkEntry entry{
+        .id = kAccess, .kind = ipc::SinkKind::File, .path = "file.gz", .gzip_level = 1};
+    // As the master opens logs.
+    const std::string path = "/proc/self/fd/" + std::to_string(access_.get());
+    const sys::UniqueFd log = *sys::open(path.c_str(), O_WRONLY | O_APPEND);
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(log.get())));
+    access("first");
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+    const std::string whole = contents(access_.get());
+    restart();
+    shm::Backlog backlog = *shm::Backlog::open(backlogs_.get(), kAccess);
+    backlog.add_line("second");
+    backlog.begin_write(whole.size());
+    ASSERT_TRUE(sys::write_all(log.get(), std::string_view("\x1f\x8b torn")));
+
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(log.get())));
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+
+    const std::string all = contents(access_.get());
+    EXPECT_TRUE(all.starts_with(whole));
+    EXPECT_EQ(all.substr(whole.size(), 2), "\x1f\x8b");
+    EXPECT_EQ(all.find(" torn"), std::string::npos);
 }
 
 TEST_F(DrainTest, FullDiskDropsPastTheBacklogAndReportsOncePerPeriod) {
@@ -391,21 +483,6 @@ TEST_F(DrainTest, OwnLinesFollowTheMastersErrorLog) {
     turn();
 
     EXPECT_NE(contents(other.get()).find("[notice] 5#0: own line"), std::string::npos);
-}
-
-TEST(LineBuffer, NewDescriptorGetsThePartlyWrittenLineFromItsStart) {
-    LineBuffer buffer;
-    buffer.add("first");
-    buffer.add("second");
-    buffer.wrote(8);
-    EXPECT_EQ(buffer.unwritten(), "cond\n");
-    EXPECT_EQ(buffer.size(), 7U);
-
-    buffer.restart_line();
-
-    EXPECT_EQ(buffer.unwritten(), "second\n");
-    buffer.wrote(7);
-    EXPECT_TRUE(buffer.empty());
 }
 
 }  // namespace

@@ -51,12 +51,14 @@ TEST(GzipMember, MembersInARowReadAsOneText) {
     EXPECT_EQ(unpacked(file), "one\ntwo\n" + std::string(100'000, 'x') + "\n");
 }
 
-TEST(GzipMember, StartsAgainInANewFile) {
+TEST(GzipMember, IsMadeAnewForANewFile) {
     GzipMember member;
     member.make("a line\n", 9);
     EXPECT_FALSE(member.wrote(5));
 
-    member.restart();
+    member.forget();
+    EXPECT_FALSE(member.is_open());
+    member.make("a line\n", 9);
 
     EXPECT_EQ(unpacked(std::string(member.unwritten())), "a line\n");
 }

@@ -14,6 +14,7 @@
 
 #include "ipc/channel.h"
 #include "log/lane_log.h"
+#include "shm/backlog.h"
 #include "sys/clock.h"
 #include "sys/epoll.h"
 #include "sys/file.h"
@@ -28,6 +29,7 @@ class LoggerProcess {
     LoggerProcess()
         : region_(*shm::SharedLog::create(2)),
           wakeup_(*sys::eventfd()),
+          backlogs_(*shm::Backlog::create_store()),
           file_(*sys::memfd("log", 0)),
           slot_(*region_.table().claim(::getpid())),
           log(region_, slot_, wakeup_.get()) {
@@ -54,13 +56,28 @@ class LoggerProcess {
     }
 
     void greet() {
-        const std::array<int, 2> fds = {region_.fd(), wakeup_.get()};
+        const std::array<int, 3> fds = {region_.fd(), wakeup_.get(), backlogs_.get()};
         ASSERT_TRUE(channel_->send(ipc::LoggerHello{.slots = 2, .user_name = {}}, fds));
     }
 
-    void give_sink() {
-        const std::array<int, 1> fds = {file_.get()};
-        ASSERT_TRUE(channel_->send(ipc::Sinks{{{SinkId{0}, ipc::SinkKind::File, "log"}}}, fds));
+    void give_sink() { give_sink(file_.get(), ipc::SinkKind::File); }
+
+    void give_sink(int fd, ipc::SinkKind kind) {
+        const std::array<int, 1> fds = {fd};
+        ASSERT_TRUE(channel_->send(ipc::Sinks{{{SinkId{0}, kind, "log"}}}, fds));
+    }
+
+    /// Waits until the logger has taken every record out of the lane.
+    bool takes_all() {
+        const Millis limit = sys::monotonic_now() + Millis(10'000);
+        const shm::LaneControl& lane = *region_.access_lane(slot_).control;
+        while (lane.tail.load() != lane.head.load()) {
+            if (sys::monotonic_now() > limit) {
+                return false;
+            }
+            ::poll(nullptr, 0, 1);
+        }
+        return true;
     }
 
     void write(std::string_view line) {
@@ -111,6 +128,7 @@ class LoggerProcess {
   private:
     shm::SharedLog region_;
     sys::UniqueFd wakeup_;
+    sys::UniqueFd backlogs_;
     sys::UniqueFd file_;
     SlotId slot_;
     std::unique_ptr<ipc::Channel> channel_;
@@ -182,6 +200,50 @@ TEST(Logger, SuccessorOfAKilledLoggerGoesOn) {
     EXPECT_EQ(logger.wait(), 0);
     EXPECT_TRUE(logger.written() == "one\ntwo\n" || logger.written() == "one\none\ntwo\n")
         << logger.written();
+}
+
+/// Everything that can be read from `fd` until `size` bytes came.
+std::string read_from(int fd, std::size_t size) {
+    std::string out;
+    std::array<char, 65536> page{};
+    const Millis limit = sys::monotonic_now() + Millis(10'000);
+    while (out.size() < size && sys::monotonic_now() < limit) {
+        const auto got = sys::read(fd, page);
+        out.append(page.data(), got ? got->size : 0);
+        ::poll(nullptr, 0, 1);
+    }
+    return out;
+}
+
+TEST(Logger, SuccessorWritesWhatAKilledLoggerHadQueuedForABlockedPipe) {
+    LoggerProcess logger;
+    sys::Pipe pipe = *sys::pipe();
+    logger.greet();
+    logger.give_sink(pipe.write_end.get(), ipc::SinkKind::Stream);
+    std::string expected;
+    // 1,6 MB: 25 times what the pipe holds, more than the whole lane, less than the backlog.
+    for (int i = 0; i < 1600; ++i) {
+        const std::string line = std::to_string(i) + std::string(996, 'x');
+        logger.write(line);
+        expected += line + "\n";
+        if (i % 100 == 99) {
+            ASSERT_TRUE(logger.takes_all());
+        }
+    }
+    logger.kill();
+    logger.wait();
+
+    logger.start();
+    logger.greet();
+    logger.give_sink(pipe.write_end.get(), ipc::SinkKind::Stream);
+    const std::string got = read_from(pipe.read_end.get(), expected.size());
+
+    int lost = 0;
+    for (int i = 0; i < 1600; ++i) {
+        const std::string line = "\n" + std::to_string(i) + std::string(996, 'x') + "\n";
+        lost += ("\n" + got).find(line) == std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(lost, 0);
 }
 
 TEST(Logger, ExitsWhereItIsNeverGreeted) {
