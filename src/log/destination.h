@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 
 #include "base/units.h"
@@ -16,6 +17,7 @@ namespace sluice::log {
 struct Target {
     SinkId sink{};
     Level level = Level::Error;
+    bool is_alert = false;  ///< a command of log_alert: its level stands whatever `-s loglevel` says
     friend bool operator==(const Target&, const Target&) = default;
 };
 
@@ -31,6 +33,9 @@ class Destination {
         }
         targets_[count_++] = target;
         loudest_ = std::max(loudest_, target.level);
+        if (target.is_alert) {
+            loudest_alert_ = std::max(loudest_alert_.value_or(Level::Emerg), target.level);
+        }
         return true;
     }
 
@@ -39,6 +44,11 @@ class Destination {
     /// Whether any target takes `level`.
     [[nodiscard]] constexpr bool takes(Level level) const {
         return count_ != 0 && level <= loudest_;
+    }
+
+    /// Whether any command of log_alert waits for `level`.
+    [[nodiscard]] constexpr bool alerts(Level level) const {
+        return loudest_alert_ && level <= *loudest_alert_;
     }
 
     [[nodiscard]] constexpr std::span<const Target> targets() const {
@@ -51,6 +61,7 @@ class Destination {
     std::array<Target, kMaxTargets> targets_{};
     std::size_t count_ = 0;
     Level loudest_ = Level::Emerg;
+    std::optional<Level> loudest_alert_;
 };
 
 }  // namespace sluice::log

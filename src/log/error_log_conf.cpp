@@ -27,17 +27,59 @@ std::optional<SinkId> sink_of(conf::Build& build, const conf::Directive& directi
     return spec ? declare_sink(build, directive, *spec) : std::nullopt;
 }
 
-bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLogConf& out) {
+/// What stands behind the target.
+struct Options {
     Level level = Level::Error;
-    if (directive.args.size() > 1) {
-        const auto named = level_named(directive.args[1].text);
-        if (!named) {
-            return build.invalid(directive, directive.args[1], std::string(kLevels));
+    bool is_json = false;
+};
+
+/// `[level] [format=json]`, in nginx's order.
+std::optional<Options> options_of(conf::Build& build, const conf::Directive& directive) {
+    Options out;
+    for (std::size_t i = 1; i < directive.args.size(); ++i) {
+        const conf::Argument& arg = directive.args[i];
+        const auto named = i == 1 ? level_named(arg.text) : std::nullopt;
+        if (named) {
+            out.level = *named;
+        } else if (arg.text == "format=json" || arg.text == "format=text") {
+            out.is_json = arg.text == "format=json";
+        } else {
+            build.invalid(directive, arg,
+                          i == 1 ? std::string(kLevels) + ", or format=json" : "format=json");
+            return std::nullopt;
         }
-        level = *named;
     }
-    const std::optional<SinkId> sink = sink_of(build, directive);
+    return out;
+}
+
+/// A target has one format, wherever it is named: its lines come out of one pen.
+bool note_format(conf::Build& build, const conf::Directive& directive, SinkFormat format) {
+    const conf::Level* level = &build.level();
+    while (level->parent != nullptr) {
+        level = level->parent;
+    }
+    auto& formats = level->conf<ErrorLogConf>().formats;
+    const auto known = std::ranges::find(formats, format.sink, &SinkFormat::sink);
+    if (known == formats.end()) {
+        formats.push_back(format);
+        return true;
+    }
+    return known->is_json == format.is_json ||
+           build.error(directive,
+                       "error_log \"" + std::string(directive.args.front().text) +
+                           "\" already defined with conflicting parameters",
+                       "the same format= wherever the target stands");
+}
+
+bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLogConf& out) {
+    const std::optional<Options> options = options_of(build, directive);
+    const std::optional<SinkId> sink = options ? sink_of(build, directive) : std::nullopt;
     if (!sink) {
+        return false;
+    }
+    // The default names no format: whoever names its file chooses.
+    const bool is_default = directive.at.line == 0;
+    if (!is_default && !note_format(build, directive, {*sink, options->is_json})) {
         return false;
     }
     constexpr std::size_t kMost = Destination::kMaxTargets - kMaxAlerts;
@@ -45,7 +87,7 @@ bool set_error_log(conf::Build& build, const conf::Directive& directive, ErrorLo
         return build.error(directive, "too many \"error_log\" directives",
                            "at most " + std::to_string(kMost) + " at one level");
     }
-    static_cast<void>(out.destination.value.add({.sink = *sink, .level = level}));
+    static_cast<void>(out.destination.value.add({.sink = *sink, .level = options->level}));
     return true;
 }
 
@@ -83,7 +125,7 @@ void add_alerts(conf::Build& build, void* object) {
             for (const AlertTarget& alert : alerts) {
                 // A full list was refused when it was read; room for alerts is kept there.
                 static_cast<void>(level->conf<ErrorLogConf>().destination.value.add(
-                    {.sink = alert.sink, .level = alert.level}));
+                    {.sink = alert.sink, .level = alert.level, .is_alert = true}));
             }
         }
     }
@@ -132,9 +174,10 @@ constexpr conf::Row kRows[] = {
     conf::row_fn<&ErrorLogConf::destination, &set_error_log>(
         "error_log",
         conf::kMain | conf::kAnyHttp,
-        conf::take_range(1, 2),
+        conf::take_range(1, 3),
         "Where error lines go, and the least grave level written there: a file, stderr, stdout, "
-        "syslog:server=…, \"|command | command\", fifo:/path or mq:/name. May stand several times.")
+        "syslog:server=…, \"|command | command\", fifo:/path or mq:/name; format=json writes one JSON "
+        "object a line. May stand several times.")
         .repeats()
         .defaults("logs/error.log error"),
     conf::row_fn<ErrorLogConf, &set_alert>(
@@ -163,6 +206,12 @@ const Destination* destination_of(const conf::Level& level) {
 
 const Destination& main_destination(const conf::Generation& generation) {
     return *generation.main_level().conf<ErrorLogConf>().destination;
+}
+
+bool writes_json(const conf::Generation& generation, SinkId sink) {
+    const auto& formats = generation.main_level().conf<ErrorLogConf>().formats;
+    const auto found = std::ranges::find(formats, sink, &SinkFormat::sink);
+    return found != formats.end() && found->is_json;
 }
 
 }  // namespace sluice::log

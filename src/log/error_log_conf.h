@@ -19,10 +19,17 @@ struct AlertTarget {
     Level level = Level::Alert;
 };
 
+/// How a sink's error lines are written: nginx's lines, or JSON objects.
+struct SinkFormat {
+    SinkId sink{};
+    bool is_json = false;
+};
+
 /// Settings of error_log at one level. A level that has its own replaces the outer ones.
 struct ErrorLogConf {
     conf::Setting<Destination> destination;
     std::vector<AlertTarget> alerts;  ///< at the main level only
+    std::vector<SinkFormat> formats;  ///< at the main level only: of every sink that is named
 };
 
 /// The feature, for the registry.
@@ -33,5 +40,8 @@ extern const conf::Module kErrorLogModule;
 
 /// error_log of the main level: where lines about no server in particular go.
 [[nodiscard]] const Destination& main_destination(const conf::Generation& generation);
+
+/// Whether error lines for `sink` are JSON objects.
+[[nodiscard]] bool writes_json(const conf::Generation& generation, SinkId sink);
 
 }  // namespace sluice::log

@@ -47,7 +47,7 @@ void Journal::refresh_pid() {
 void Journal::put(const Destination& to, Level level, std::string_view text) {
     if (lanes_ != nullptr) {
         for (const Target& target : to.targets()) {
-            if (level <= live_level_.value_or(target.level)) {
+            if (level <= (target.is_alert ? target.level : live_level_.value_or(target.level))) {
                 lanes_->write_error(target.sink, level, pid_, text);
             }
         }

@@ -39,14 +39,15 @@ class Journal {
     void set_main(const Destination& main) { main_ = main; }
 
     /// From now on every destination takes `level` and graver, whatever it was configured for;
-    /// nothing: as configured. Needs lanes.
+    /// nothing: as configured. Alerts keep their levels. Needs lanes.
     void use_level(std::optional<Level> level) { live_level_ = level; }
 
     [[nodiscard]] std::optional<Level> live_level() const { return live_level_; }
 
     /// Whether a line for `to` would go anywhere.
     [[nodiscard]] bool takes(const Destination& to, Level level) const {
-        return live_level_ ? !to.empty() && level <= *live_level_ : to.takes(level);
+        return live_level_ ? (!to.empty() && level <= *live_level_) || to.alerts(level)
+                           : to.takes(level);
     }
 
     /// Prints to another descriptor (the first opened error log) while there are no lanes.

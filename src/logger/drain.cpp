@@ -44,6 +44,7 @@ Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
     }
     state->is_leaving = false;
     state->is_main = entry.is_main;
+    state->is_json = entry.is_json;
     state->main_level = static_cast<log::Level>(entry.main_level);
     if (entry.kind == ipc::SinkKind::Paths) {
         if (!state->path_files) {
@@ -70,11 +71,11 @@ std::size_t Drain::turn(Millis now) {
     find_slots();
     wrote_path_files_ = false;
     std::size_t taken = 0;
-    for (const auto& slot : slots_) {
-        taken += slot ? drain_lane(slot->errors, now) : 0;
-    }
-    for (const auto& slot : slots_) {
-        taken += slot ? drain_lane(slot->access, now) : 0;
+    for (const auto lane : {&SlotState::errors, &SlotState::access}) {
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            const SlotId id{static_cast<std::uint16_t>(i)};
+            taken += slots_[i] ? drain_lane((*slots_[i]).*lane, id, now) : 0;
+        }
     }
     flush_sinks(now, 0);
     tell_losses(now);
@@ -102,7 +103,7 @@ void Drain::find_slots() {
 }
 
 /// Empties one lane, but at most one ring's worth, so that a busy one does not starve the others.
-std::size_t Drain::drain_lane(shm::LaneReader& lane, Millis now) {
+std::size_t Drain::drain_lane(shm::LaneReader& lane, SlotId slot, Millis now) {
     std::array<shm::Record, kBatch> batch;
     std::size_t taken = 0;
     while (taken < lane.capacity()) {
@@ -111,7 +112,7 @@ std::size_t Drain::drain_lane(shm::LaneReader& lane, Millis now) {
             break;
         }
         for (std::size_t i = 0; i < count; ++i) {
-            dispatch(batch[i], now);
+            dispatch(batch[i], slot, now);
             taken += shm::record_bytes(batch[i].body.size());
         }
         flush_sinks(now, kWriteBytes);
@@ -120,7 +121,7 @@ std::size_t Drain::drain_lane(shm::LaneReader& lane, Millis now) {
     return taken;
 }
 
-void Drain::dispatch(const shm::Record& record, Millis now) {
+void Drain::dispatch(const shm::Record& record, SlotId slot, Millis now) {
     SinkState* const state = sink_of(record.sink);
     if (state == nullptr) {
         ++losses_.unknown_sink;
@@ -133,11 +134,14 @@ void Drain::dispatch(const shm::Record& record, Millis now) {
         }
         state->sink.take(access->line, {.is_access = true, .wall = record.wall});
     } else {
-        take_error(*state, record, now);
+        take_error(*state, record, slot, now);
     }
 }
 
-void Drain::take_error(SinkState& state, const shm::Record& record, Millis now) {
+void Drain::take_error(SinkState& state,
+                       const shm::Record& record,
+                       SlotId slot,
+                       Millis now) {
     const auto error = log::decode_error(record.body);
     if (!error) {
         return;
@@ -152,9 +156,20 @@ void Drain::take_error(SinkState& state, const shm::Record& record, Millis now) 
                      now);
     }
     learn_main_sink(record.sink, error->pid);
-    const auto level = static_cast<log::Level>(record.level);
-    state.sink.take(error_line_.format(level, record.wall, error->pid, error->text),
-                    {.level = level, .wall = record.wall, .pid = error->pid});
+    write_event(state, {.level = static_cast<log::Level>(record.level),
+                        .wall = record.wall,
+                        .pid = error->pid,
+                        .process = error->pid == options_.keeper ? "master" : "worker",
+                        .slot = slot,
+                        .text = error->text});
+}
+
+bool Drain::write_event(SinkState& state, const ErrorEvent& event) {
+    const std::string_view line =
+        state.is_json ? json_line_.format(event, state.sink.takes_messages())
+                      : error_line_.format(event.level, event.wall, event.pid, event.text);
+    return state.sink.take(line,
+                           {.level = event.level, .wall = event.wall, .pid = event.pid});
 }
 
 void Drain::raise(SinkState& state, const ipc::Alert& alert, Millis now) {
@@ -299,9 +314,12 @@ bool Drain::report(log::Level level, std::string_view text) {
 }
 
 bool Drain::report_to(SinkState& state, log::Level level, std::string_view text) {
-    const Millis wall = sys::wall_now();
-    return state.sink.take(error_line_.format(level, wall, options_.own_pid, text),
-                           {.level = level, .wall = wall, .pid = options_.own_pid});
+    return write_event(state, {.level = level,
+                               .wall = sys::wall_now(),
+                               .pid = options_.own_pid,
+                               .process = "logger",
+                               .slot = std::nullopt,
+                               .text = text});
 }
 
 void Drain::tell_losses(Millis now) {

@@ -19,6 +19,7 @@
 #include "log/level.h"
 #include "log/rate_limit.h"
 #include "logger/error_line.h"
+#include "logger/json_line.h"
 #include "logger/path_files.h"
 #include "logger/sink.h"
 #include "shm/lane_reader.h"
@@ -87,6 +88,7 @@ class Drain {
         log::RateLimit failures;
         log::RateLimit alerts;
         bool is_alert = false;
+        bool is_json = false;
         bool is_main = false;
         log::Level main_level = log::Level::Error;
         bool is_leaving = false;
@@ -106,9 +108,10 @@ class Drain {
     };
 
     void find_slots();
-    std::size_t drain_lane(shm::LaneReader& lane, Millis now);
-    void dispatch(const shm::Record& record, Millis now);
-    void take_error(SinkState& state, const shm::Record& record, Millis now);
+    std::size_t drain_lane(shm::LaneReader& lane, SlotId slot, Millis now);
+    void dispatch(const shm::Record& record, SlotId slot, Millis now);
+    void take_error(SinkState& state, const shm::Record& record, SlotId slot, Millis now);
+    bool write_event(SinkState& state, const ErrorEvent& event);
     void raise(SinkState& state, const ipc::Alert& alert, Millis now);
     void learn_main_sink(SinkId sink, pid_t writer);
     SinkState* sink_of(SinkId id);
@@ -128,6 +131,7 @@ class Drain {
     shm::SharedLog region_;
     Options options_;
     ErrorLine error_line_;
+    JsonLine json_line_;
     std::vector<std::unique_ptr<SlotState>> slots_;
     std::vector<std::unique_ptr<SinkState>> sinks_;  ///< by id; ids are small
     std::vector<ipc::Alert> alerts_;

@@ -78,16 +78,17 @@ class Sink {
     /// errno of the last attempt to write, or 0.
     [[nodiscard]] int error() const { return writer_ ? writer_->error() : error_; }
 
+    /// Whether lines leave as messages of limited size.
+    [[nodiscard]] bool takes_messages() const {
+        return entry_.kind == ipc::SinkKind::Syslog || entry_.kind == ipc::SinkKind::Queue;
+    }
+
     [[nodiscard]] const std::string& path() const { return path_; }
 
     /// The operation that error() comes from.
     [[nodiscard]] std::string_view operation() const;
 
   private:
-    [[nodiscard]] bool takes_messages() const {
-        return entry_.kind == ipc::SinkKind::Syslog || entry_.kind == ipc::SinkKind::Queue;
-    }
-
     [[nodiscard]] Result<> open_kind(const ipc::SinkEntry& old, sys::UniqueFd fd);
     [[nodiscard]] Result<> open_descriptor(sys::UniqueFd fd);
     [[nodiscard]] Result<> open_syslog();

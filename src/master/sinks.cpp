@@ -91,7 +91,10 @@ ipc::SinkEntry entry_of(const conf::SinkSpec& spec) {
     return out;
 }
 
-void mark_main(ipc::SinkEntry& entry, const log::Destination& main) {
+/// What the error_log directives say of a sink.
+void mark(ipc::SinkEntry& entry, const conf::Generation& generation) {
+    const log::Destination& main = log::main_destination(generation);
+    entry.is_json = log::writes_json(generation, entry.id);
     for (const log::Target& target : main.targets()) {
         if (target.sink == entry.id) {
             entry.is_main = entry.kind != ipc::SinkKind::Alert;
@@ -156,11 +159,10 @@ std::expected<void, std::string> Sinks::open_checked(Sink& sink) {
 
 std::expected<void, std::vector<std::string>> Sinks::open(const conf::Generation& next) {
     std::vector<std::string> errors;
-    const log::Destination& main = log::main_destination(next);
     for (const conf::SinkSpec& spec : next.sinks()) {
         if (const auto known = sinks_.find(spec.id); known != sinks_.end()) {
             ipc::SinkEntry entry = entry_of(spec);
-            mark_main(entry, main);
+            mark(entry, next);
             entry.kind = known->second.entry.kind;
             if (entry != known->second.entry) {
                 known->second.next = std::move(entry);
@@ -168,7 +170,7 @@ std::expected<void, std::vector<std::string>> Sinks::open(const conf::Generation
             continue;
         }
         Sink sink = made_of(spec);
-        mark_main(sink.entry, main);
+        mark(sink.entry, next);
         if (auto opened = open_checked(sink); !opened) {
             std::string text = std::move(opened).error();
             if (spec.at.line != 0 && spec.at.file < next.tree().files.size()) {

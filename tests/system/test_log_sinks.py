@@ -231,6 +231,21 @@ class Commands(Sinks):
         self.assertEqual(server.error_log(), "", "an event needs no file that takes it")
 
 
+    def test_log_alert_keeps_its_level_whatever_the_running_level_is(self):
+        server = self.serve(
+            "error_log %%DIR%%/logs/error.log info;\n"
+            "log_alert alert '%%DIR%%/alarm';\n" + SITE, start=False)
+        script = server.write("alarm", "#!/bin/sh\ncat > %%DIR%%/told.new\n"
+                                       "mv %%DIR%%/told.new %%DIR%%/told.$$\n")
+        script.chmod(0o755)
+        server.start()
+        self.assertEqual(server.run("-s", "loglevel=emerg").returncode, 0)
+        os.kill(server.workers()[0], SIGKILL)
+        told = wait_for(lambda: list(server.dir.glob("told.*[0-9]")), what="the alert")
+        self.assertIn("exited on signal 9", told[0].read_text())
+        self.assertNotIn("exited on signal 9", server.error_log())
+
+
 class Fifos(Sinks):
     def test_without_reader_lines_are_dropped_and_a_reader_gets_the_next(self):
         server = self.serve_with("error_log fifo:logs/f info;")

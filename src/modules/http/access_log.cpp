@@ -7,6 +7,7 @@
 #include "log/journal.h"
 #include "log/log.h"
 #include "modules/http/features.h"
+#include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
@@ -39,11 +40,9 @@ bool is_confined(std::string_view path, std::size_t fixed) {
 
 /// One loud line a minute; what each request repeats stays at info.
 void refuse_path(const Exchange& exchange, std::string_view path) {
-    const auto now = std::chrono::duration_cast<Millis>(exchange.timings.now);
-    const bool is_loud = exchange.server->trouble.ask(now).has_value();
-    log::write(is_loud ? log::Level::Error : log::Level::Info,
-               "path of access_log \"{}\" leads elsewhere, the line is dropped",
-               log::Escaped{path});
+    http::complain(exchange, log::Level::Error,
+                   "path of access_log \"{}\" leads elsewhere, the line is dropped",
+                   log::Escaped{path});
 }
 
 /// Where the line goes; false: nowhere.

@@ -75,10 +75,8 @@ bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogC
     for (const conf::Argument& argument : directive.args.subspan(first)) {
         text += argument.text;
     }
-    if (text.empty()) {
-        return build.error(directive, "\"log_format\" has no text", "the text of a line");
-    }
-    conf::Argument whole = directive.args[first];
+    // An empty text is a format, too: empty lines.
+    conf::Argument whole = directive.args.back();
     whole.text = text;
     if (!script::compile_argument(build, whole, http::variables_of(build), format.text)) {
         return false;

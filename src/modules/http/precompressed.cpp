@@ -16,6 +16,7 @@
 #include "modules/http/files.h"
 #include "proto/http/accept_encoding.h"
 #include "proto/http/core_conf.h"
+#include "proto/http/error_line.h"
 #include "proto/http/site.h"
 #include "script/regex.h"
 
@@ -213,12 +214,13 @@ std::string_view with_suffix(Exchange& exchange, std::string_view path, std::str
     return {out.data(), path.size() + suffix.size()};
 }
 
-void log_trouble(std::string_view path, int error) {
+void log_trouble(const Exchange& exchange, std::string_view path, int error) {
     const int status = status_of(error);
-    const log::Level level = status == 500 ? log::Level::Crit : log::Level::Info;
-    if (status != 404 && log::is_on(level) && (status != 500 || may_log_trouble())) {
-        log::write(level, "open() \"{}\" failed ({}: {})", log::Escaped{path}, error,
-                   log::error_text(error));
+    const log::Level level = status == 500 ? log::Level::Crit
+                                           : http::client_level(exchange, log::Level::Error);
+    if (status != 404 && http::logs(exchange, level) && (status != 500 || may_log_trouble())) {
+        http::write_error(exchange, level, "open() \"{}\" failed ({}: {})", log::Escaped{path},
+                          error, log::error_text(error));
     }
 }
 
@@ -270,7 +272,7 @@ Verdict serve(Exchange& exchange, const void* settings) {
             if (found.error() == EINPROGRESS) {
                 return kIsLoading;
             }
-            log_trouble(name, found.error());
+            log_trouble(exchange, name, found.error());
             continue;
         }
         OpenFile& file = **found;

@@ -73,8 +73,9 @@ Matched is_file(Run& run, std::string_view path, FileTest test) {
 Matched match(Run& run, const script::Pattern& pattern, std::string_view subject) {
     const bool is_match = pattern.regex.match(subject);
     if (run.program.is_logged) {
-        log::write(log::Level::Notice, "\"{}\" {} \"{}\"", pattern.regex.pattern(),
-                   is_match ? "matches" : "does not match", log::Escaped{subject});
+        http::write_error(run.exchange, log::Level::Notice, "\"{}\" {} \"{}\"",
+                          pattern.regex.pattern(), is_match ? "matches" : "does not match",
+                          log::Escaped{subject});
     }
     if (!is_match) {
         run.exchange.captures = {};
@@ -147,7 +148,8 @@ Flow redirect(Run& run, const Replacement& replacement) {
         return Flow::Failed;
     }
     if (run.program.is_logged) {
-        log::write(log::Level::Notice, "rewritten redirect: \"{}\"", log::Escaped{location});
+        http::write_error(run.exchange, log::Level::Notice, "rewritten redirect: \"{}\"",
+                          log::Escaped{location});
     }
     run.exchange.reply.location = location;
     run.status = replacement.status;
@@ -161,8 +163,8 @@ Flow change_uri(Run& run, const Replacement& replacement) {
         return Flow::Failed;
     }
     if (run.program.is_logged) {
-        log::write(log::Level::Notice, "rewritten data: \"{}\", args: \"{}\"",
-                   log::Escaped{uri.path}, log::Escaped{uri.args});
+        http::write_error(run.exchange, log::Level::Notice, "rewritten data: \"{}\", args: \"{}\"",
+                          log::Escaped{uri.path}, log::Escaped{uri.args});
     }
     if (uri.path.empty()) {
         complain(run.exchange, log::Level::Error, "the rewritten URI has a zero length");
@@ -170,7 +172,8 @@ Flow change_uri(Run& run, const Replacement& replacement) {
     }
     // An argument of the request may have become part of the path.
     if (climbs(uri.path)) {
-        log::write(log::Level::Info, "unsafe URI \"{}\" was detected", log::Escaped{uri.path});
+        http::write_error(run.exchange, log::Level::Info, "unsafe URI \"{}\" was detected",
+                          log::Escaped{uri.path});
         return Flow::Refused;
     }
     request.uri = uri.path;

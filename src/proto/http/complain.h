@@ -6,8 +6,7 @@
 
 #include <chrono>
 
-#include "log/log.h"
-#include "proto/http/exchange.h"
+#include "proto/http/error_line.h"
 #include "proto/http/site.h"
 
 namespace sluice::http {
@@ -20,7 +19,7 @@ void complain(const Exchange& exchange,
               const Args&... args) {
     const auto now = std::chrono::duration_cast<Millis>(exchange.timings.now);
     const bool is_loud = exchange.server->trouble.ask(now).has_value();
-    log::write(is_loud ? level : log::Level::Info, format, args...);
+    write_error(exchange, is_loud ? level : log::Level::Info, format, args...);
 }
 
 }  // namespace sluice::http

@@ -131,8 +131,8 @@ void run_rules(Exchange& exchange, Phase phase) {
 
 // A Location made of what a client sent must not start a new line of the head.
 void refuse_location(Exchange& exchange) {
-    log::write(log::Level::Info, "redirect to \"{}\" refused: it holds a line break",
-               log::Escaped{exchange.reply.location});
+    write_error(exchange, log::Level::Info, "redirect to \"{}\" refused: it holds a line break",
+                log::Escaped{exchange.reply.location});
     exchange.discard_reply();
     exchange.error_status = 0;
     exchange.reply.closes = true;
@@ -270,10 +270,8 @@ int Exchange::keep_body(std::string_view bytes) {
 }
 
 int Exchange::note_body_trouble(const Error& error) const {
-    const auto now = std::chrono::duration_cast<Millis>(timings.now);
-    const bool is_loud = server->trouble.ask(now).has_value();
-    log::write(is_loud ? log::Level::Crit : log::Level::Info, "a request body cannot be kept: {}",
-               log::Failure{error, location->core->client_body_temp_path->directory});
+    complain(*this, log::Level::Crit, "a request body cannot be kept: {}",
+             log::Failure{error, location->core->client_body_temp_path->directory});
     return 500;
 }
 
