@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Exchange and its walk through the phases.
 // Runs in: worker.
+#include <bit>
+
 #include "log/log.h"
 #include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
@@ -116,14 +118,21 @@ Verdict run_phase(Exchange& exchange) {
 // Skips phases that nothing is to be done in: most of them, for most requests.
 void skip_empty_phases(Exchange& exchange) {
     PhaseCursor& cursor = exchange.cursor;
-    while (cursor.phase < Phase::Content && rules_of(exchange, cursor.phase).empty() &&
-           (cursor.phase != Phase::Rewrite || cursor.is_located)) {
-        cursor.phase = next(cursor.phase);
+    unsigned busy = exchange.location->busy_phases;
+    if (!cursor.is_located) {
+        busy |= 1U << static_cast<unsigned>(Phase::Rewrite);  // the search for the location
+    }
+    const auto now = static_cast<unsigned>(cursor.phase);
+    if (const auto skipped = static_cast<unsigned>(std::countr_zero(busy >> now)); skipped > 0) {
+        cursor.phase = static_cast<Phase>(now + skipped);
         cursor.rule = 0;
     }
 }
 
 void run_rules(Exchange& exchange, Phase phase) {
+    if ((exchange.location->busy_phases >> static_cast<unsigned>(phase) & 1U) == 0) {
+        return;
+    }
     for (const BoundRule& rule : rules_of(exchange, phase)) {
         static_cast<void>(rule.run(exchange, rule.settings));
     }

@@ -41,6 +41,9 @@ struct Location {
     const CoreConf* core = nullptr;
     /// Rules of each phase, in registry order.
     std::array<std::span<const BoundRule>, kPhaseCount> rules;
+    /// A bit for each Phase that has some, and for Content, which always ends the search: the walk
+    /// goes from one to the next without looking at the empty ones.
+    std::uint8_t busy_phases = 1U << static_cast<unsigned>(Phase::Content);
     const LocationTree* children = nullptr;  ///< nested locations
     const Server* server = nullptr;
     const Location* limited = nullptr;  ///< limit_except: the settings for other methods

@@ -251,6 +251,7 @@ void SiteBuilder::bind_rules(conf::Build& build, Location& location) {
         const auto kept = build.arena().make_span<BoundRule>(rules.size());
         std::copy_n(rules.begin(), kept.size(), kept.begin());
         location.rules[phase] = kept;
+        location.busy_phases |= static_cast<std::uint8_t>(kept.empty() ? 0U : 1U << phase);
     }
 }
 
