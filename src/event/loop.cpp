@@ -54,6 +54,12 @@ void Loop::post(Posted& posted) {
     }
 }
 
+void Loop::post_first(Posted& posted) {
+    if (!posted.is_posted()) {
+        posted_first_.push_back(posted);
+    }
+}
+
 Result<> Loop::run() {
     while (!is_stopped_) {
         TRY(run_once(Millis(-1)));
@@ -67,8 +73,10 @@ Result<> Loop::run_once(Millis timeout) {
     const Millis limit = sleep_limit(timeout);
     const std::size_t count = TRY(sys::epoll_wait(epoll_.get(), events_, limit));
     read_clocks();
+    share_left_ = kTurnShare;
     deliver(count);
     timers_.advance(now_);
+    share_left_ = kTurnShare;
     run_posted();
     empty_graves();
     return {};
@@ -76,7 +84,7 @@ Result<> Loop::run_once(Millis timeout) {
 
 Millis Loop::sleep_limit(Millis timeout) {
     // A hook may have stopped the loop: then this turn is the last, and it must not sleep.
-    if (is_stopped_ || !posted_.empty() || !graves_.empty()) {
+    if (is_stopped_ || !posted_.empty() || !posted_first_.empty() || !graves_.empty()) {
         return Millis(0);
     }
     const std::optional<Millis> next = timers_.next_deadline();
@@ -90,6 +98,10 @@ Millis Loop::sleep_limit(Millis timeout) {
 
 void Loop::read_clocks() {
     now_ = clocks_.monotonic();
+    if (now_ < wall_due_) {
+        return;
+    }
+    wall_due_ = now_ + kWallGrain;
     const Millis drift = clocks_.wall_coarse() - wall();
     if (drift > kWallTolerance || drift < -kWallTolerance) {
         wall_offset_ = clocks_.wall() - now_;
@@ -110,10 +122,11 @@ void Loop::deliver(std::size_t count) {
 }
 
 void Loop::run_posted() {
-    if (posted_.empty()) {
+    if (posted_.empty() && posted_first_.empty()) {
         return;
     }
     IntrusiveList<Posted> batch;
+    batch.splice(posted_first_);
     batch.splice(posted_);
     while (Posted* const posted = batch.pop_front()) {
         posted->run(*posted);

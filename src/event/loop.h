@@ -73,6 +73,22 @@ class Loop {
     /// turn, which does not sleep. Posting what is posted already changes nothing.
     void post(Posted& posted);
 
+    /// The same for work that got nothing of this turn: it goes before what was posted meanwhile, so
+    /// that those who had their share come after those who had none.
+    void post_first(Posted& posted);
+
+    /// Takes up to `wanted` from what all descriptors together may send in this turn, so that a turn
+    /// stays short however many are ready. 0: nothing is left, come again by post_first().
+    /// Units: bytes.
+    [[nodiscard]] std::size_t take_share(std::size_t wanted) {
+        const std::size_t taken = wanted < share_left_ ? wanted : share_left_;
+        share_left_ -= taken;
+        return taken;
+    }
+
+    /// Gives back what of it was not used.
+    void return_share(std::size_t count) { share_left_ += count; }
+
     /// Destroys `grave` at the end of this turn, after the posted work.
     void bury(Grave& grave) { graves_.push_back(grave); }
 
@@ -103,6 +119,10 @@ class Loop {
     /// One turn that sleeps at most `timeout` (below zero: without limit).
     [[nodiscard]] Result<> run_once(Millis timeout);
 
+    /// Bytes that one turn sends in answer to events, and once more in posted work: neither can
+    /// leave the other without its share. sendfile needs less than a millisecond for them.
+    static constexpr std::size_t kTurnShare = std::size_t{4} << 20;
+
     /// Ends run() after the current turn, or the next run() before its first one.
     void stop() { is_stopped_ = true; }
 
@@ -111,6 +131,8 @@ class Loop {
     // The coarse clock lags by up to one tick of the kernel, 10 ms at most; more is a step, or
     // slewing that has added up.
     static constexpr Millis kWallTolerance{25};
+    // That tick is at least 1 ms, so that looking more often would tell nothing new.
+    static constexpr Millis kWallGrain{1};
 
     Loop(const Clocks& clocks, sys::UniqueFd epoll);
 
@@ -124,11 +146,14 @@ class Loop {
     sys::UniqueFd epoll_;
     Millis now_;
     Millis wall_offset_;
+    Millis wall_due_{};  ///< when the wall clock is looked at again
     std::uint64_t wall_steps_ = 0;
     bool is_stopped_ = false;
     TimerWheel timers_;
     IntrusiveList<TurnHook> hooks_;
     IntrusiveList<Posted> posted_;
+    IntrusiveList<Posted> posted_first_;
+    std::size_t share_left_ = kTurnShare;
     IntrusiveList<Grave> graves_;
     // The events of this turn; [next_event_, event_count_) are not delivered yet.
     std::size_t next_event_ = 0;

@@ -33,14 +33,17 @@ Run memory_run(const Chain& chain, std::size_t budget) {
     return run;
 }
 
-Result<sys::Transfer> send_memory(int fd, const Chain& chain, std::size_t budget) {
+Result<sys::Transfer> send_memory(int fd,
+                                  const Chain& chain,
+                                  std::size_t budget,
+                                  Corking corking) {
     const Piece& front = chain.front();
     if (chain.size() == 1 && front.size <= budget) [[likely]] {
         return sys::send(fd, {front.data, front.size}, 0);
     }
     const Run run = memory_run(chain, budget);
     // With MSG_MORE the kernel holds back a partial packet until the file's first bytes fill it.
-    const int flags = run.is_before_file ? MSG_MORE : 0;
+    const int flags = run.is_before_file && corking == Corking::On ? MSG_MORE : 0;
     if (run.count == 1) {
         const iovec& only = run.pieces[0];
         return sys::send(fd, {static_cast<const char*>(only.iov_base), only.iov_len}, flags);
@@ -57,7 +60,7 @@ Result<sys::Transfer> send_file(int fd, const Piece& piece, std::size_t budget) 
 
 // A partial transfer does not end the loop: sendfile also stops early for reasons of its own, and
 // only EAGAIN promises an edge.
-Written write_chain(int fd, Chain& chain, std::size_t budget) {
+Written write_chain(int fd, Chain& chain, std::size_t budget, Corking corking) {
     Written written;
     while (!chain.empty()) {
         const std::size_t left = budget - written.bytes;
@@ -67,7 +70,7 @@ Written write_chain(int fd, Chain& chain, std::size_t budget) {
         }
         const Piece& front = chain.front();
         const Result<sys::Transfer> step =
-            front.is_file() ? send_file(fd, front, left) : send_memory(fd, chain, left);
+            front.is_file() ? send_file(fd, front, left) : send_memory(fd, chain, left, corking);
         if (!step) {
             written.outcome = Written::Outcome::Broken;
             written.error = step.error();

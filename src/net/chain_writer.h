@@ -28,11 +28,20 @@ struct Written {
     Error error;            ///< for Broken
 };
 
+/// What becomes of memory that stands before a file.
+enum class Corking : std::uint8_t {
+    On,   ///< it waits for the file's first bytes, so that packets are full
+    Off,  ///< it leaves at once
+};
+
 /// So that one fast reader cannot keep the loop to itself.
 inline constexpr std::size_t kWriteBudget = std::size_t{1} << 20;
 
 /// Sends from `chain` into the non-blocking socket `fd` until one of Written::Outcome holds; what
 /// was sent is taken off the chain.
-[[nodiscard]] Written write_chain(int fd, Chain& chain, std::size_t budget = kWriteBudget);
+[[nodiscard]] Written write_chain(int fd,
+                                  Chain& chain,
+                                  std::size_t budget = kWriteBudget,
+                                  Corking corking = Corking::On);
 
 }  // namespace sluice::net

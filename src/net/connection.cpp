@@ -26,6 +26,7 @@ Connection::Connection(event::Loop& loop,
     };
     run = [](event::Posted& posted) {
         auto& self = static_cast<Connection&>(posted);
+        self.clear(kPutOff);
         self.on_event(self);
     };
 }
@@ -66,11 +67,22 @@ Result<sys::Transfer> Connection::recv(std::span<char> into) {
     return transfer;
 }
 
-Written Connection::write(Chain& chain, std::size_t budget) {
-    const Written written = write_chain(fd, chain, budget);
+Written Connection::write(Chain& chain, Corking corking) {
+    const bool is_small = chain.bytes() <= kSmallWrite;
+    const std::size_t budget = is_small ? kSmallWrite : loop_.take_share(kWriteBudget);
+    if (budget == 0) {
+        set(kPutOff);
+        loop_.post_first(*this);
+        return {.outcome = Written::Outcome::Yield, .error = {}};
+    }
+    const Written written = write_chain(fd, chain, budget, corking);
+    if (!is_small) {
+        loop_.return_share(budget - written.bytes);
+    }
     if (written.outcome == Written::Outcome::Blocked) {
         clear(kWritable);
     } else if (written.outcome == Written::Outcome::Yield) {
+        set(kPutOff);
         yield();
     }
     return written;

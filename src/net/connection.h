@@ -67,7 +67,9 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// True when a recv is worth trying: the kernel has, or may have, input, and nothing pauses.
     [[nodiscard]] bool is_readable() const { return (bits_ & kReadable) != 0 && paused_ == 0; }
 
-    [[nodiscard]] bool is_writable() const { return (bits_ & kWritable) != 0; }
+    /// True when a write is worth trying: the socket may take more, and nothing that write() put
+    /// off to a later turn waits for it.
+    [[nodiscard]] bool is_writable() const { return (bits_ & (kWritable | kPutOff)) == kWritable; }
 
     /// The peer has sent its FIN (seen by recv or by an event), or the socket has failed.
     [[nodiscard]] bool is_peer_closed() const { return (bits_ & (kHangUp | kEnd)) != 0; }
@@ -76,8 +78,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// of a hang-up: then the end is still to be read. After a full read the bit stays; the caller
     /// reads again or calls yield(), for no further edge comes.
     [[nodiscard]] Result<sys::Transfer> recv(std::span<char> into);
-    /// Writes by write_chain; Blocked clears the writable bit, Yield makes on_event come again.
-    [[nodiscard]] Written write(Chain& chain, std::size_t budget = kWriteBudget);
+    /// Writes by write_chain; Blocked clears the writable bit, Yield makes on_event come again. A
+    /// chain of more than kSmallWrite bytes takes its budget from the turn's share and gets nothing
+    /// where that is used up: then others, who had none, come first in the next turn.
+    [[nodiscard]] Written write(Chain& chain, Corking corking = Corking::On);
     /// Calls on_event again at the end of this turn, or in the next when posted work is running:
     /// for whoever stops reading or writing while the bit is still set.
     void yield();
@@ -127,6 +131,9 @@ class Connection : public event::Pollable, private event::Timer, private event::
     static constexpr std::uint8_t kHangUp = 4;  ///< the last event carried RDHUP, HUP or ERR
     static constexpr std::uint8_t kEnd = 8;     ///< recv saw the end
     static constexpr std::uint8_t kWatched = 16;
+    static constexpr std::uint8_t kPutOff = 32;  ///< write() said Yield; a call of on_event is posted
+    // Replies of this size are never put off for the sake of others.
+    static constexpr std::size_t kSmallWrite = 64 * 1024;
 
     void note(std::uint32_t events);
 

@@ -2,6 +2,8 @@
 // Loop: delivery, forgetting inside callbacks, posted work, graves, clocks.
 #include "event/loop.h"
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -289,11 +291,57 @@ TEST_F(LoopTest, ReadsTheClocksOncePerTurnAndFollowsASteppedWallClock) {
     EXPECT_EQ(loop_->wall_steps(), 0U);
 
     fake_wall -= Millis(300'000);
+    fake_monotonic += Millis(1);
+    fake_wall += Millis(1);
     turn();
-    EXPECT_EQ(loop_->wall(), Millis(200'010));
+    EXPECT_EQ(loop_->wall(), Millis(200'011));
     EXPECT_EQ(loop_->wall_seconds(), UnixSeconds(200));
     EXPECT_EQ(loop_->wall_steps(), 1U);
-    EXPECT_EQ(loop_->now(), Millis(1010));
+    EXPECT_EQ(loop_->now(), Millis(1011));
+}
+
+// Takes all that a turn has, and asks for another.
+struct Eater : Posted {
+    Loop* loop = nullptr;
+    int meals = 0;
+
+    Eater() {
+        run = [](Posted& posted) {
+            auto& self = static_cast<Eater&>(posted);
+            if (self.loop->take_share(Loop::kTurnShare) == 0) {
+                self.loop->post_first(self);
+                return;
+            }
+            ++self.meals;
+            self.loop->post(self);
+        };
+    }
+};
+
+TEST_F(LoopTest, WhoeverGotNothingOfATurnComesFirstInTheNext) {
+    std::array<Eater, 3> eaters;
+    for (Eater& eater : eaters) {
+        eater.loop = loop_.get();
+        loop_->post(eater);
+    }
+
+    for (int i = 0; i < 6; ++i) {
+        turn();
+    }
+
+    EXPECT_EQ(eaters[0].meals, 2);
+    EXPECT_EQ(eaters[1].meals, 2);
+    EXPECT_EQ(eaters[2].meals, 2);
+}
+
+TEST_F(LoopTest, AShareThatWasNotUsedIsForTheNext) {
+    EXPECT_EQ(loop_->take_share(10), 10U);
+    loop_->return_share(4);
+
+    EXPECT_EQ(loop_->take_share(SIZE_MAX), Loop::kTurnShare - 6);
+    EXPECT_EQ(loop_->take_share(1), 0U);
+    turn();
+    EXPECT_EQ(loop_->take_share(1), 1U);
 }
 
 TEST_F(LoopTest, StopBeforeRunEndsItAtOnce) {

@@ -2,9 +2,12 @@
 // Connection over real sockets and a real epoll set: no edge may be lost.
 #include "net/connection.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -152,7 +155,7 @@ TEST_F(ConnectionTest, ABlockedWriteGoesOnWithTheNextEdge) {
     ASSERT_TRUE(session_->out.push_memory(bytes));
     session_->then = [](Session& session) {
         if (session.is_writable()) {
-            session.outcome = session.write(session.out, 50'000).outcome;
+            session.outcome = session.write(session.out).outcome;
         }
     };
     ASSERT_TRUE(session_->watch().has_value());
@@ -168,6 +171,72 @@ TEST_F(ConnectionTest, ABlockedWriteGoesOnWithTheNextEdge) {
     EXPECT_EQ(got, bytes);
     EXPECT_TRUE(was_blocked);
     EXPECT_EQ(session_->outcome, Written::Outcome::Done);
+}
+
+// A reply that fast readers take as quickly as it is written, to many of them at once.
+struct Download {
+    testing::TcpPair pair = testing::tcp_pair();
+    std::unique_ptr<Session> session;
+    std::size_t sent = 0;
+
+    Download(event::Loop& loop, int file, std::size_t size) {
+        session = std::make_unique<Session>(loop, std::move(pair.server));
+        EXPECT_TRUE(session->out.push_file(file, 0, size));
+    }
+};
+
+TEST_F(ConnectionTest, ATurnSendsABoundedNumberOfBytesAndEverybodyGetsTheirShare) {
+    constexpr std::size_t kSize = std::size_t{16} << 20;
+    const testing::TempDirectory directory;
+    const sys::UniqueFd file = testing::file_of(directory, std::string(kSize, 'x'));
+    std::vector<std::unique_ptr<Download>> downloads;
+    for (int i = 0; i < 64; ++i) {
+        downloads.push_back(std::make_unique<Download>(*loop_, file.get(), kSize));
+        Session& session = *downloads.back()->session;
+        session.then = [](Session& ready) {
+            if (ready.is_writable() && !ready.out.empty()) {
+                ready.outcome = ready.write(ready.out).outcome;
+            }
+        };
+        ASSERT_TRUE(session.watch().has_value());
+    }
+
+    std::size_t before = 0;
+    std::size_t most = 0;
+    for (int turns = 0; turns < 40; ++turns) {
+        turn();
+        std::size_t now = 0;
+        for (const auto& download : downloads) {
+            download->sent = kSize - download->session->out.bytes();
+            now += download->sent;
+            static_cast<void>(read_available(download->pair.client.get()));
+        }
+        most = std::max(most, now - before);
+        before = now;
+    }
+
+    EXPECT_LE(most, 2 * event::Loop::kTurnShare);
+    for (const auto& download : downloads) {
+        EXPECT_GT(download->sent, 0U);
+    }
+}
+
+TEST_F(ConnectionTest, ASmallReplyLeavesThoughTheTurnHasSentItsShare) {
+    const std::string large = pattern(200'000, 4);
+    ASSERT_EQ(loop_->take_share(SIZE_MAX), event::Loop::kTurnShare);
+    ASSERT_TRUE(session_->out.push_memory(large));
+
+    EXPECT_EQ(session_->write(session_->out).outcome, Written::Outcome::Yield);
+    EXPECT_EQ(read_available(pair_.client.get()), "");
+    EXPECT_FALSE(session_->is_writable()) << "it has to wait for its turn";
+    session_->out.clear();
+    ASSERT_TRUE(session_->out.push_memory("small"));
+    EXPECT_EQ(session_->write(session_->out).outcome, Written::Outcome::Done);
+
+    EXPECT_EQ(read_available(pair_.client.get()), "small");
+    turn();
+    EXPECT_EQ(session_->events, 1);
+    EXPECT_TRUE(session_->is_writable());
 }
 
 TEST_F(ConnectionTest, DeadlineCallsBackOnceAndLeavesWhenClosed) {
