@@ -33,7 +33,6 @@ constexpr AcceptedRow kAccepted[] = {
     {"msie_refresh",                 kAnyHttp, "redirects are the same for all browsers"},
     {"output_buffers",               kAnyHttp, "sluice sizes its buffers itself", true, take(2)},
     {"pcre_jit",                     kMain,    "patterns run without just-in-time compilation"},
-    {"postpone_output",              kAnyHttp, "the replies of one turn leave together anyway", true},
     {"proxy_headers_hash_bucket_size", kAnyHttp, "tables size themselves", true},
     {"proxy_headers_hash_max_size",  kAnyHttp, "tables size themselves", true},
     {"proxy_temp_path",              kAnyHttp, "this version passes nothing on to other servers", false, take_range(1, 4)},

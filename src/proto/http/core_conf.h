@@ -94,6 +94,7 @@ struct CoreConf {
     conf::Setting<TempPath> client_body_temp_path{.value = {.directory = "/var/tmp"}};
     conf::Setting<Bytes> client_body_min_rate{.value = Bytes{0}};      ///< a second; 0: no minimum
     conf::Setting<Bytes> sendfile_max_chunk{.value = Bytes{2 << 20}};  ///< 0: no limit
+    conf::Setting<Bytes> postpone_output{.value = Bytes{1460}};
     conf::Setting<SizeConf> limit_rate;
     conf::Setting<SizeConf> limit_rate_after;
     conf::Setting<Millis> keepalive_min_timeout{.value = Millis(0)};

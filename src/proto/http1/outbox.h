@@ -41,6 +41,9 @@ class Outbox {
 
     [[nodiscard]] bool has_news() const { return end_ != taken_; }
 
+    /// Bytes that the next take() gives.
+    [[nodiscard]] std::size_t news() const { return end_ - taken_; }
+
     [[nodiscard]] bool owns(const char* at) const {
         return at >= bytes_.get() && at < bytes_.get() + kSize;
     }

@@ -403,7 +403,7 @@ void Session::rest() {
 }
 
 void Session::set_deadlines() {
-    if (talk_ != nullptr && !talk_->chain.empty()) {
+    if (talk_ != nullptr && !talk_->chain.empty() && !holds_back()) {
         set_deadline_in(talk_->send_timeout);
         return;
     }

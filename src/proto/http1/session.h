@@ -127,7 +127,9 @@ class Session final : public net::Connection, public SessionLink {
     void close_books();
     Step finish_exchange();
     Step flush();
-    bool save_unsent();
+    void save_unsent();
+    [[nodiscard]] bool holds_back() const;
+    void put_frame(std::string_view bytes);
     void note_unfinished(int status);
     void settle();
     inline void rest();

@@ -2,6 +2,7 @@
 // Session: the reply, the end of the connection.
 // Runs in: worker.
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "net/transfer.h"
@@ -17,6 +18,7 @@ namespace {
 // Copied behind its head; larger ones are referenced.
 constexpr std::size_t kCopiedBody = net::kTransferTable.copied_body;
 constexpr std::size_t kCopiedPiece = 1024;  // of a body's memory: joins what the outbox holds
+constexpr std::size_t kFrameRoom = 64;      // kept free there: both ends of a chunk
 // Of a file: read behind its head, sent in one call.
 constexpr std::size_t kCopiedRange = net::kTransferTable.memory_file;
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
@@ -29,12 +31,12 @@ bool has_no_content(int status) {
 
 // A small range of a large file is cheaper read behind its head and sent with it than sent by
 // sendfile of its own. A file that has become shorter is left to sendfile, which tells.
-bool join_outbox(Outbox& outbox, const net::Piece& piece) {
-    if (piece.size > outbox.room() || piece.size > kCopiedRange) {
+bool join_outbox(Outbox& outbox, const net::Piece& piece, std::size_t most_memory) {
+    if (piece.size + kFrameRoom > outbox.room() || piece.size > kCopiedRange) {
         return false;
     }
     if (!piece.is_file()) {
-        if (piece.size > kCopiedPiece) {
+        if (piece.size > most_memory) {
             return false;
         }
         outbox.append({piece.data, piece.size});
@@ -86,7 +88,7 @@ Step Session::step_replying() {
         return destroy();
     }
     const std::size_t bound = HeadWriter::bound(reply);
-    if (bound > outbox.room()) {
+    if (bound + kFrameRoom > outbox.room()) {
         const Step step = flush();
         if (step != Step::Again) {
             return step;
@@ -154,6 +156,8 @@ Framing Session::decide_framing() {
     talk.linger_timeout = *core.lingering_timeout;
     talk.send_timeout = *core.send_timeout;
     talk.resets_on_timeout = *core.reset_timedout_connection;
+    talk.postpone = core.postpone_output->count;
+    talk.corking = *core.tcp_nopush ? net::Corking::On : net::Corking::Off;
     if (core.limit_rate->is_given || exchange.limit_rate >= 0) {
         talk.rate = http::rate_limit_of(exchange);
         talk.reply_started = loop().now();
@@ -198,11 +202,18 @@ bool Session::may_keep_alive(const http::CoreConf& core) const {
 Step Session::step_sending() {
     Talk& talk = *talk_;
     for (int pulls = 0; pulls < kPullsPerTurn; ++pulls) {
-        if (talk.chain.empty() && !talk.is_body_complete && !talk.waits_for_body) {
+        const bool may_pull = talk.chain.empty() || holds_back();
+        if (may_pull && !talk.is_body_complete && !talk.waits_for_body) {
             const Step step = pull_body();
             if (step != Step::Again) {
                 return step;
             }
+        }
+        if (holds_back()) {
+            if (talk.waits_for_body) {
+                return Step::Wait;
+            }
+            continue;
         }
         const Step step = flush();
         if (step != Step::Again) {
@@ -265,68 +276,55 @@ Step Session::pull_body() {
     return push_pulled(pulled, talk.is_body_complete) ? Step::Again : destroy();
 }
 
-// Puts what the body gave behind what the outbox holds, in a chunk of its own where needed.
+// Puts what the body gave behind what the outbox holds, in a chunk of its own where needed. Small
+// pieces are copied: the body's memory is good until the next pull only.
 bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
     Talk& talk = *talk_;
-    net::Chain& chain = talk.chain;
-    bool is_good = true;
-    if (!talk.is_chunked) {
-        Outbox& outbox = protocol_.outbox();
-        for (std::size_t i = 0; i < pulled.size(); ++i) {
-            if (!join_outbox(outbox, pulled[i])) {
-                is_good = is_good && chain.push_memory(outbox.take()) && chain.push(pulled[i]);
-            }
-        }
-        talk.committed += pulled.bytes();
-        return is_good && chain.push_memory(outbox.take());
-    }
-    if (protocol_.outbox().has_news()) {
-        is_good = chain.push_memory(protocol_.outbox().take());
-    }
-    const std::size_t before = chain.bytes();
-    const bool has_frame = talk.is_chunked && pulled.bytes() > 0;
-    if (has_frame) {
-        char* const end = talk.chunk_head.data() + talk.chunk_head.size();
-        char* at = std::to_chars(talk.chunk_head.data(), end, pulled.bytes(), 16).ptr;
+    Outbox& outbox = protocol_.outbox();
+    const std::size_t most_memory = std::max(kCopiedPiece, talk.postpone);
+    const bool has_chunk = talk.is_chunked && pulled.bytes() > 0;
+    if (has_chunk) {
+        std::array<char, 18> line;
+        char* at = std::to_chars(line.begin(), line.end(), pulled.bytes(), 16).ptr;
         *at++ = '\r';
         *at++ = '\n';
-        const auto size = static_cast<std::size_t>(at - talk.chunk_head.data());
-        is_good = is_good && chain.push_memory({talk.chunk_head.data(), size});
+        put_frame({line.data(), static_cast<std::size_t>(at - line.data())});
     }
+    bool is_good = true;
     for (std::size_t i = 0; i < pulled.size(); ++i) {
-        is_good = is_good && chain.push(pulled[i]);
+        if (!join_outbox(outbox, pulled[i], most_memory)) {
+            is_good = is_good && talk.chain.push_memory(outbox.take()) && talk.chain.push(pulled[i]);
+            talk.is_leaving = true;
+        }
     }
-    if (has_frame || (talk.is_chunked && is_last)) {
-        const std::string_view end = !is_last ? "\r\n" : has_frame ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
-        is_good = is_good && chain.push_memory(
-                                 is_last && talk.exchange.trailers.run != nullptr ? end_with_trailers(end)
-                                                                                 : end);
+    talk.committed += pulled.bytes();
+    if (has_chunk) {
+        put_frame("\r\n");
     }
-    talk.committed += chain.bytes() - before;
+    if (talk.is_chunked && is_last) {
+        put_frame("0\r\n\r\n");
+    }
     return is_good;
 }
 
-// `end` with trailer fields before its last line end; `end` alone where the arena has no room.
-std::string_view Session::end_with_trailers(std::string_view end) {
-    http::Exchange& exchange = talk_->exchange;
-    static_cast<void>(exchange.trailers.run(exchange, exchange.trailers.settings));
-    std::size_t size = end.size();
-    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
-        size += at->name.size() + at->value.size() + 4;
+// The outbox has kFrameRoom for it.
+void Session::put_frame(std::string_view bytes) {
+    protocol_.outbox().append(bytes);
+    talk_->committed += bytes.size();
+}
+
+// postpone_output: less than that does not leave while more of the body is to come. It never keeps
+// earlier replies waiting, nor what limit_rate lets go.
+bool Session::holds_back() const {
+    const Talk& talk = *talk_;
+    if (state_ != State::Sending || talk.is_body_complete || talk.is_leaving ||
+        talk.rate.is_on()) {
+        return false;
     }
-    char* const text = static_cast<char*>(talk_->arena.allocate(size, 1));
-    if (text == nullptr) {
-        return end;
-    }
-    char* out = std::copy_n(end.begin(), end.size() - 2, text);
-    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
-        for (const std::string_view part : {at->name, std::string_view(": "), at->value,
-                                            std::string_view("\r\n")}) {
-            out = std::copy(part.begin(), part.end(), out);
-        }
-    }
-    std::copy_n("\r\n", 2, out);
-    return {text, size};
+    const Outbox& outbox = protocol_.outbox();
+    const std::size_t waiting = talk.chain.bytes() + outbox.news();
+    return waiting > 0 && waiting < talk.postpone && waiting <= talk.committed &&
+           outbox.room() >= 2 * kFrameRoom;
 }
 
 // Sizes and times as the log phase wants them.
@@ -373,27 +371,39 @@ Step Session::finish_exchange() {
     return talk.chain.empty() ? Step::Again : Step::Wait;
 }
 
-// Again: nothing is left to send. Wait: the kernel takes no more. Gone: the connection failed.
+// Again: nothing is left to send now. Wait: the kernel takes no more. Gone: the connection failed.
 Step Session::flush() {
     Talk& talk = *talk_;
     Outbox& outbox = protocol_.outbox();
+    const bool is_held = holds_back();
     if (outbox.has_news() && !talk.chain.push_memory(outbox.take())) {
         return destroy();
+    }
+    if (is_held) {
+        save_unsent();
+        return Step::Again;
     }
     if (talk.chain.empty()) {
         outbox.clear();
         return Step::Again;
     }
-    const net::Written written = write(talk.chain);
+    if (!is_writable()) {
+        save_unsent();
+        return Step::Wait;
+    }
+    talk.is_leaving = true;
+    const net::Written written = write(talk.chain, talk.corking);
     switch (written.outcome) {
         case net::Written::Outcome::Done:
             outbox.clear();
+            talk.is_leaving = false;
             talk.saved.reset();
             talk.large_head.reset();
             return Step::Again;
         case net::Written::Outcome::Blocked:
         case net::Written::Outcome::Yield:
-            return save_unsent() ? Step::Wait : destroy();
+            save_unsent();
+            return Step::Wait;
         case net::Written::Outcome::Short:
         case net::Written::Outcome::Broken:
             break;
@@ -402,33 +412,10 @@ Step Session::flush() {
 }
 
 // The outbox is everybody's: what of it is unsent moves to memory of this connection.
-bool Session::save_unsent() {
-    Talk& talk = *talk_;
+void Session::save_unsent() {
     Outbox& outbox = protocol_.outbox();
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < talk.chain.size(); ++i) {
-        size += outbox.owns(talk.chain[i].data) ? talk.chain[i].size : 0;
-    }
-    if (size > 0) {
-        auto saved = std::make_unique_for_overwrite<char[]>(size);
-        net::Chain chain;
-        std::size_t at = 0;
-        for (std::size_t i = 0; i < talk.chain.size(); ++i) {
-            net::Piece piece = talk.chain[i];
-            if (outbox.owns(piece.data)) {
-                std::copy_n(piece.data, piece.size, saved.get() + at);
-                piece.data = saved.get() + at;
-                at += piece.size;
-            }
-            if (!chain.push(piece)) {
-                return false;
-            }
-        }
-        talk.chain = chain;
-        talk.saved = std::move(saved);
-    }
+    talk_->save_chain(outbox);
     outbox.clear();
-    return true;
 }
 
 Step Session::step_closing() {

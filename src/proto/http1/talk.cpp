@@ -93,7 +93,7 @@ void Talk::forget_request() {
     arena.reset();
     scan = HeadScan();
     is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
-    has_continued = is_throttled = false;
+    has_continued = is_throttled = is_leaving = false;
     rate = {};
     committed = head_size = 0;
 }
@@ -135,6 +135,40 @@ void Talk::put_back(std::string_view bytes) {
     }
     std::memcpy(page.get() + filled, bytes.data(), bytes.size());
     filled += bytes.size();
+}
+
+void Talk::save_chain(const Outbox& outbox) {
+    const std::string_view old(saved.get(), saved == nullptr ? 0 : saved_size);
+    std::size_t size = 0;
+    bool is_needed = false;
+    const auto is_ours = [&](const net::Piece& piece) {
+        const bool is_saved = piece.data >= old.data() && piece.data < old.data() + old.size();
+        return !piece.is_file() && (is_saved || outbox.owns(piece.data));
+    };
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        is_needed = is_needed || outbox.owns(chain[i].data);
+        size += is_ours(chain[i]) ? chain[i].size : 0;
+    }
+    if (!is_needed) {
+        return;
+    }
+    auto copies = std::make_unique_for_overwrite<char[]>(size);
+    char* at = copies.get();
+    net::Chain moved;
+    for (std::size_t i = 0; i < chain.size();) {
+        if (!is_ours(chain[i])) {
+            static_cast<void>(moved.push(chain[i++]));  // there are no more than before
+            continue;
+        }
+        char* const first = at;  // neighbours become one piece
+        for (; i < chain.size() && is_ours(chain[i]); ++i) {
+            at = std::copy_n(chain[i].data, chain[i].size, at);
+        }
+        static_cast<void>(moved.push_memory({first, static_cast<std::size_t>(at - first)}));
+    }
+    chain = moved;
+    saved = std::move(copies);
+    saved_size = size;
 }
 
 }  // namespace sluice::http1

@@ -14,10 +14,12 @@
 #include "base/units.h"
 #include "net/address.h"
 #include "net/chain.h"
+#include "net/chain_writer.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http1/body_reader.h"
 #include "proto/http1/head_scan.h"
+#include "proto/http1/outbox.h"
 
 namespace sluice::http1 {
 
@@ -68,6 +70,8 @@ class Talk final : public http::Wire {
     void make_room(std::size_t limit);
     /// Puts bytes that were read elsewhere behind the buffered ones. Only while no exchange runs.
     void put_back(std::string_view bytes);
+    /// Copies what `chain` has in the outbox to memory of its own, beside what is saved already.
+    void save_chain(const Outbox& outbox);
 
     Session* session = nullptr;
     Arena arena{4096, kArenaCap};
@@ -86,6 +90,7 @@ class Talk final : public http::Wire {
     net::Chain chain;                    ///< what the kernel has not taken yet
     std::unique_ptr<char[]> large_head;  ///< of a reply, where the outbox is too small
     std::unique_ptr<char[]> saved;  ///< owns memory pieces of `chain` that came from the outbox
+    std::size_t saved_size = 0;
 
     Millis head_started{};
     Millis body_started{};
@@ -94,9 +99,9 @@ class Talk final : public http::Wire {
     std::string_view memory_left{};  ///< rest of a memory_body that leaves in parts
     std::size_t committed = 0;       ///< bytes of this reply handed to outbox or chain
     std::size_t head_size = 0;
+    std::size_t postpone = 0;        ///< fewer bytes wait for more of the body; 0: they do not
     std::uint32_t handled = 0;          ///< requests since the talk was attached
     std::uint32_t reads = 0;            ///< recv calls in this run of the session
-    std::array<char, 24> chunk_head{};  ///< size line of the chunk being sent
     http::Lingering lingering = http::Lingering::On;
     Millis linger_time{};
     Millis linger_timeout{};
@@ -108,6 +113,8 @@ class Talk final : public http::Wire {
     bool waits_for_body = false;    ///< the body answered Later
     bool is_body_complete = false;  ///< nothing more will be pulled
     bool is_chunked = false;
+    bool is_leaving = false;  ///< `chain` has what must go: it has begun to, or is the body's own
+    net::Corking corking = net::Corking::On;
     bool is_throttled = false;   ///< limit_rate holds the body back
     bool has_continued = false;  ///< 100 Continue was sent
     bool closes = false;         ///< this reply is the connection's last
