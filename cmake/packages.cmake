@@ -1,4 +1,5 @@
-# The packages of floors.txt as targets: fmt, spdlog, pcre2, zlib, cli11.
+# The packages of floors.txt as targets: fmt, spdlog, pcre2, zlib, crypt, cli11. libcrypt comes with
+# the C library's development files.
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -7,6 +8,8 @@ find_path(PCRE2_DIR pcre2.h REQUIRED)
 find_library(PCRE2_LIBRARY pcre2-8 REQUIRED)
 find_path(ZLIB_DIR zlib.h REQUIRED)
 find_library(ZLIB_LIBRARY z REQUIRED)
+find_path(CRYPT_DIR crypt.h REQUIRED)
+find_library(CRYPT_LIBRARY crypt REQUIRED)
 
 add_library(pcre2 INTERFACE)
 target_include_directories(pcre2 SYSTEM INTERFACE ${PCRE2_DIR})
@@ -15,6 +18,10 @@ target_link_libraries(pcre2 INTERFACE ${PCRE2_LIBRARY})
 add_library(zlib INTERFACE)
 target_include_directories(zlib SYSTEM INTERFACE ${ZLIB_DIR})
 target_link_libraries(zlib INTERFACE ${ZLIB_LIBRARY})
+
+add_library(crypt INTERFACE)
+target_include_directories(crypt SYSTEM INTERFACE ${CRYPT_DIR})
+target_link_libraries(crypt INTERFACE ${CRYPT_LIBRARY})
 
 add_library(cli11 INTERFACE)
 target_include_directories(cli11 SYSTEM INTERFACE ${CLI11_DIR})

@@ -63,9 +63,8 @@ constexpr AcceptedRow kAccepted[] = {
 // Sorted. Directives of nginx that are refused, with a message that says why.
 constexpr std::string_view kRefused[] = {
     "add_after_body", "add_before_body", "addition_types",
-    "ancient_browser", "ancient_browser_value", "auth_basic", "auth_basic_user_file",
-    "auth_delay", "auth_http", "auth_http_header", "auth_http_pass_client_cert",
-    "auth_http_timeout", "auth_request", "auth_request_set",
+    "ancient_browser", "ancient_browser_value", "auth_http", "auth_http_header",
+    "auth_http_pass_client_cert", "auth_http_timeout", "auth_request", "auth_request_set",
     "create_full_put_path", "dav_access", "dav_methods", "early_hints", "empty_gif",
     "epoll_events", "fastcgi_bind", "fastcgi_buffer_size", "fastcgi_buffering", "fastcgi_buffers",
     "fastcgi_busy_buffers_size", "fastcgi_cache", "fastcgi_cache_background_update",
@@ -135,7 +134,7 @@ constexpr std::string_view kRefused[] = {
     "proxy_upload_rate", "quic_active_connection_id_limit", "quic_bpf", "quic_gso",
     "quic_host_key", "quic_retry", "random", "random_index", "real_ip_header",
     "real_ip_recursive", "referer_hash_bucket_size", "referer_hash_max_size", "resolver",
-    "resolver_timeout", "satisfy", "scgi_bind", "scgi_buffer_size",
+    "resolver_timeout", "scgi_bind", "scgi_buffer_size",
     "scgi_buffering", "scgi_buffers", "scgi_busy_buffers_size", "scgi_cache",
     "scgi_cache_background_update", "scgi_cache_bypass", "scgi_cache_key", "scgi_cache_lock",
     "scgi_cache_lock_age", "scgi_cache_lock_timeout", "scgi_cache_max_range_offset",

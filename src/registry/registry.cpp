@@ -33,6 +33,8 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kLimitConn,
     &modules::kLimitReq,
     &modules::kAccess,
+    &modules::kAuthBasic,
+    &modules::kSatisfy,  // ends the access phase
     &modules::kKv,
     &modules::kTryFiles,
     &modules::kStubStatus,

@@ -361,6 +361,11 @@ std::expected<OpenFile*, int> look_up(http::Exchange& exchange,
     return file;
 }
 
+event::Loop& worker_loop() {
+    BUG_UNLESS(worker_files != nullptr, "a rule runs in a worker that was not started");
+    return worker_files->loop;
+}
+
 event::Pool* file_pool() {
     return worker_files == nullptr ? nullptr : worker_files->pool;
 }

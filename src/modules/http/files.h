@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "conf/level.h"
+#include "event/loop.h"
 #include "event/pool.h"
 #include "modules/http/open_file_cache.h"
 #include "proto/http/exchange.h"
@@ -41,6 +42,8 @@ inline constexpr http::Verdict kIsLoading = http::Verdict::Waiting;
                                                     Want want,
                                                     const FilePolicy& policy);
 
+/// The worker's loop, for rules of this room that set timers.
+[[nodiscard]] event::Loop& worker_loop();
 /// The worker's threads; null in a process that has none.
 [[nodiscard]] event::Pool* file_pool();
 

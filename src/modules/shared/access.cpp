@@ -10,6 +10,7 @@
 #include "log/log.h"
 #include "modules/shared/features.h"
 #include "net/network.h"
+#include "proto/http/access_verdict.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 
@@ -95,12 +96,17 @@ Verdict check(Exchange& exchange, const void* settings) {
     const net::IpBytes ip = peer.ip();
     const auto rule = std::ranges::find_if(
         *conf.rules, [&](const AccessRule& one) { return fits(one, peer, ip); });
-    if (rule == conf.rules->end() || rule->allows) {
+    if (rule == conf.rules->end()) {
         return Verdict::Declined;
     }
-    http::write_error(exchange, http::client_level(exchange, log::Level::Error),
-                      "access forbidden by rule");
-    return exchange.finish(403);
+    if (rule->allows) {
+        return http::allow_access(exchange);
+    }
+    if (!http::any_suffices(exchange)) {
+        http::write_error(exchange, http::client_level(exchange, log::Level::Error),
+                          "access forbidden by rule");
+    }
+    return http::deny_access(exchange, 403);
 }
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {

@@ -67,6 +67,9 @@ struct BufferSizes {
     std::uint64_t size = 8192;
 };
 
+/// How rules of the Access phase are combined.
+enum class Satisfy : std::uint8_t { All, Any };
+
 class SiteBuilder;
 
 struct CoreConf {
@@ -106,6 +109,8 @@ struct CoreConf {
     /// What requests of this very server or location are counted as; empty: by its own name.
     std::string_view status_zone;
 
+    conf::Setting<Satisfy> satisfy{.value = Satisfy::All};
+    conf::Setting<Millis> auth_delay{.value = Millis(0)};
     conf::Setting<bool> internal;
     conf::Setting<bool> sendfile;
     conf::Setting<bool> tcp_nodelay{.value = true};

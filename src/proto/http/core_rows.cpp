@@ -20,6 +20,14 @@ struct EnumNames<http::ModifiedRule> {
 };
 
 template <>
+struct EnumNames<http::Satisfy> {
+    static constexpr std::pair<std::string_view, http::Satisfy> kTable[] = {
+        {"all", http::Satisfy::All},
+        {"any", http::Satisfy::Any},
+    };
+};
+
+template <>
 struct EnumNames<http::Lingering> {
     static constexpr std::pair<std::string_view, http::Lingering> kTable[] = {
         {"off", http::Lingering::Off},
@@ -208,6 +216,10 @@ constexpr conf::Row kRows[] = {
         "What answers a status: a path, a named location or a URL, and with = under which status.").repeats(),
     conf::row_fn<&CoreConf::internal, &set_internal>("internal", kLocation, conf::take(0),
         "The location and those inside it answer internal redirects only; clients get 404."),
+    conf::row<&CoreConf::satisfy>("satisfy", kAnyHttp, conf::take(1),
+        "Whether all rules about access must allow a request (all), or one is enough (any).").defaults("all"),
+    conf::row<&CoreConf::auth_delay>("auth_delay", kAnyHttp, conf::take(1),
+        "How long an answer 401 is held back, so that guessing passwords takes time.").defaults("0s"),
     conf::row_fn<&CoreConf::server_tokens, &set_server_tokens>("server_tokens", kAnyHttp, conf::take(1),
         "What the Server field and error pages tell: off the name, on the version too, a text of your own, or \"\" for no field at all.").defaults("on").better("off"),
 
