@@ -74,18 +74,22 @@ void add_logs_command(CLI::App& app, Options& options) {
     logs.callback([&options] { options.shows_logs = true; });
     sluice::master::LogWishes& wishes = options.logs;
     logs.add_flag("-f,--follow", wishes.follows, "go on with new records as they come");
-    logs.add_option("--status", wishes.status, "requests with a status: 404, 5xx, 404,5xx")
-        ->type_name("STATUS");
-    logs.add_option("--uri", wishes.uri, "requests whose target matches a regular expression")
+    CLI::Option* const status =
+        logs.add_option("--status", wishes.status, "requests with a status: 404, 5xx, 404,5xx")
+            ->type_name("STATUS");
+    CLI::Option* const uri = logs.add_option("--uri", wishes.uri, "requests whose target matches a regular expression")
         ->type_name("REGEX");
-    logs.add_option("--since", wishes.since, "records not older than a time: 30s, 5m, 1h")
+    CLI::Option* const since = logs.add_option("--since", wishes.since, "records not older than a time: 30s, 5m, 1h")
         ->type_name("TIME");
     logs.add_option("--level", wishes.level, "error lines of this level and graver")
         ->type_name("LEVEL");
     logs.add_option("-n,--lines", wishes.last, "the last so many; with --follow 10, else all")
         ->type_name("N")
         ->check(CLI::NonNegativeNumber);
-    logs.add_flag("--json", wishes.is_json, "an object for each record");
+    CLI::Option* const json = logs.add_flag("--json", wishes.is_json, "an object for each record");
+    logs.add_option("--queue", wishes.queue, "take the lines of error_log mq:/NAME instead, the gravest first")
+        ->type_name("/NAME")
+        ->excludes(status, uri, since, json);
 }
 
 void print(int fd, const std::string& text) {

@@ -26,6 +26,7 @@ struct LogWishes {
     std::int64_t last = -1;  ///< -n: so many of the latest; -1: all, with `follows` 10
     bool follows = false;
     bool is_json = false;
+    std::string queue;  ///< read this POSIX message queue instead; only level, last and follows count
 };
 
 class LogFilter {

@@ -4,8 +4,6 @@
 // touched, and the server does not notice.
 // Runs in: any (the command line).
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -17,12 +15,13 @@
 #include "log/log.h"
 #include "master/candidate.h"
 #include "master/control_socket.h"
+#include "master/pause.h"
 #include "master/pidfile.h"
+#include "master/show_queue.h"
 #include "master/start.h"
 #include "shm/lane_history.h"
 #include "shm/shared_log.h"
 #include "sys/clock.h"
-#include "sys/epoll.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -35,10 +34,6 @@ constexpr Millis kAnswerLimit{5'000};
 constexpr Millis kLook{100};
 constexpr int kLooksPerLifeCheck = 10;
 constexpr std::int64_t kLastOfFollowing = 10;
-
-void complain(std::string_view text) {
-    static_cast<void>(sys::write_all(2, fmt::format("sluice: {}\n", text)));
-}
 
 /// A running server's log, mapped.
 struct Source {
@@ -169,38 +164,6 @@ bool print(const std::vector<Line>& lines, std::size_t last) {
     return text.empty() || sys::write_all(1, text).has_value();
 }
 
-/// All signals are blocked in this program: one that asks to end is read from here.
-class Pause {
-  public:
-    [[nodiscard]] Result<> open() {
-        signals_ = TRY(sys::signalfd_all());
-        epoll_ = TRY(sys::epoll_create());
-        return sys::epoll_add(epoll_.get(), signals_.get(), EPOLLIN, nullptr);
-    }
-
-    /// False where the user wants to leave.
-    [[nodiscard]] bool wait(Millis limit) {
-        std::array<epoll_event, 1> events{};
-        const auto count = sys::epoll_wait(epoll_.get(), events, limit);
-        if (!count) {
-            return false;
-        }
-        for (bool has_more = *count > 0; has_more;) {
-            const auto signal = sys::read_signal(signals_.get());
-            has_more = signal && signal->has_value();
-            if (has_more && ((*signal)->number == SIGINT || (*signal)->number == SIGTERM ||
-                             (*signal)->number == SIGHUP || (*signal)->number == SIGPIPE)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-  private:
-    sys::UniqueFd signals_;
-    sys::UniqueFd epoll_;
-};
-
 int follow(Viewer& viewer, const std::string& pid_path) {
     Pause pause;
     if (!pause.open()) {
@@ -228,6 +191,9 @@ int follow(Viewer& viewer, const std::string& pid_path) {
 }  // namespace
 
 int show_logs(const Start& start, const LogWishes& wishes) {
+    if (!wishes.queue.empty()) {
+        return show_queue(wishes);
+    }
     log::Journal journal;
     journal.install();
     const auto filter = LogFilter::make(wishes, sys::wall_now());

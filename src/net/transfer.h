@@ -31,8 +31,9 @@ struct TransferTable {
     std::size_t copied_body = 8 * 1024;
     /// A relay moves chunks from this size on by splice; below, recv and send are cheaper.
     std::size_t splice_from = 16 * 1024;
-    /// Most of a file that is mapped or read at a time where it cannot be sent as it is.
-    std::size_t window = std::size_t{64} * 1024 * 1024;
+    /// Most of a file that is in memory at a time where it cannot be sent as it is, per request. Larger
+    /// pieces save no time, and a thousand slow clients would hold them.
+    std::size_t window = 64 * 1024;
 };
 
 inline constexpr TransferTable kTransferTable{};

@@ -312,6 +312,37 @@ class Queues(Sinks):
             lambda: b"afterwards" in (self.receive(queue) or (b"",))[0], what="a later line"))
 
 
+    def test_the_command_line_takes_lines_out_of_a_queue(self):
+        name = self.name.decode()
+        server = self.serve_with(f"error_log mq:{name} info;")
+        self.miss(server, "first")
+        taken = []
+
+        def take(*options):
+            answer = server.run("logs", "--queue", name, *options)
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            taken.extend(answer.stdout.splitlines())
+            return answer.stdout
+
+        wait_for(lambda: take() and any("first" in line for line in taken), what="the line")
+        server.allowed_words.append("signal 9")
+        self.miss(server, "information")
+        server.kill_worker()  # an alert
+        self.assertEqual(server.run("logs", "--queue", name, "--level", "silly").returncode, 1)
+        taken.clear()
+        wait_for(lambda: take("--level", "alert") and any("exited on signal 9" in line for line in taken),
+                 what="the alert")
+        self.assertEqual([line for line in taken if "information" in line], [])
+
+    def test_a_queue_that_is_not_there_and_options_that_mean_nothing(self):
+        server = self.serve_with("")
+        missing = server.run("logs", "--queue", "/sluice-none")
+        self.assertEqual(missing.returncode, 1)
+        self.assertRegex(missing.stderr, r'failed \(2: No such file or directory\)')
+        self.assertIn("--status excludes --queue",
+                      server.run("logs", "--queue", "/a", "--status", "404").stderr)
+
+
 class Places(Sinks):
     def test_a_location_has_its_own_error_log_with_nginxs_context(self):
         server = self.serve("compat nginx;\nhttp { server { listen %%PORT%%; server_name here; "

@@ -4,7 +4,8 @@ whose file was cut ends short; it never hangs, pads or ends a worker."""
 
 import hashlib
 
-from support.client import Closed
+from support import processes
+from support.client import Closed, build_request
 from support.harness import SluiceTest
 
 CONF = """
@@ -152,6 +153,22 @@ class Transfers(SluiceTest):
             head = self.server.get(f"/{way}/huge.bin", method="HEAD")
             self.assertEqual(head.header("Content-Length"), str((1 << 32) + 20000))
         path.unlink()
+
+    def test_a_huge_file_is_never_in_memory(self):
+        """Neither by sendfile nor where every byte is read: the worker's memory does not grow with it."""
+        size = 256 << 20
+        with open(self.server.dir / "www/sparse.bin", "wb") as file:
+            file.truncate(size)
+        for way in WAYS:
+            with self.subTest(way), self.server.connect() as connection:
+                before = int(processes.status_field(self.pids[0], "VmHWM").split()[0])
+                connection.send(build_request(f"/{way}/sparse.bin"))
+                self.assertEqual(connection.read_head().status, 200)
+                for _ in range(size >> 20):
+                    self.assertEqual(len(connection.read_exactly(1 << 20)), 1 << 20)
+                grown = int(processes.status_field(self.pids[0], "VmHWM").split()[0]) - before
+                self.assertLess(grown, 16 << 10, f"KiB, {way}")
+        (self.server.dir / "www/sparse.bin").unlink()
 
     def test_client_that_leaves(self):
         _, name = self.new_file()

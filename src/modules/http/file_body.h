@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "modules/http/chunk_loader.h"
 #include "modules/http/open_file_cache.h"
+#include "net/transfer.h"
 #include "proto/http/body.h"
 #include "proto/http/exchange.h"
 #include "sys/file.h"
@@ -38,7 +39,7 @@ class FileBody final : public http::Body {
     bool give_memory() override;
 
   private:
-    static constexpr std::size_t kBufferSize = 64 * 1024;
+    static constexpr std::size_t kBufferSize = net::kTransferTable.window;
 
     struct Wait : ChunkWait {
         FileBody* body = nullptr;

@@ -12,6 +12,7 @@
 #include "modules/http/files.h"
 #include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
+#include "net/transfer.h"
 #include "proto/http/http_date.h"
 #include "proto/http/site.h"
 
@@ -25,7 +26,11 @@ using http::Verdict;
 
 http::Body* make_body(Exchange& exchange, OpenFile& file, const FilePolicy& policy) {
     http::Body* const body = FileBody::make(exchange, file, policy, chunk_loader());
-    if (body == nullptr || *exchange.location->core->sendfile || body->give_memory()) {
+    const net::Transfer transfer{.source = net::Source::File,
+                                 .size = static_cast<std::size_t>(file.info.size),
+                                 .is_transformed = !*exchange.location->core->sendfile};
+    const bool is_direct = net::choose_means(transfer) == net::Means::Sendfile;
+    if (body == nullptr || is_direct || body->give_memory()) {
         return body;
     }
     body->close();
