@@ -30,7 +30,6 @@ constexpr AcceptedRow kAccepted[] = {
     {"map_hash_bucket_size",         kHttp,    "tables size themselves", true},
     {"map_hash_max_size",            kHttp,    "tables size themselves", true},
     {"msie_padding",                 kAnyHttp, "error pages are not padded for old browsers"},
-    {"msie_refresh",                 kAnyHttp, "redirects are the same for all browsers"},
     {"output_buffers",               kAnyHttp, "sluice sizes its buffers itself", true, take(2)},
     {"pcre_jit",                     kMain,    "patterns run without just-in-time compilation"},
     {"proxy_headers_hash_bucket_size", kAnyHttp, "tables size themselves", true},

@@ -9,6 +9,7 @@
 #include "conf/process_conf.h"
 #include "log/error_log_conf.h"
 #include "metrics/process_rows.h"
+#include "modules/http/directory_watches.h"
 #include "modules/http/features.h"
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
@@ -43,6 +44,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kAutoindex,
     &modules::kPrecompressed,
     &modules::kStaticFile,  // ends the content phase
+    &modules::kMsieRefresh,  // makes another reply
     &modules::kHeaders,
     &modules::kCharset,
     &modules::kRemoteUser,
@@ -61,6 +63,7 @@ constexpr const metrics::Group* kCounterGroups[] = {
     &metrics::kMasterRows,
     &net::kConnectionRows,
     &http::kHttpRows,
+    &modules::kWatchRows,
 };
 
 constexpr const metrics::Section* kStatusSections[] = {

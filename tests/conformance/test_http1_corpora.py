@@ -12,6 +12,7 @@ from support import processes
 from support.harness import ROOT, SluiceTest
 
 CORPORA = ROOT.parent / "shared" / "corpora"
+BYTEWISE_SIZE = 300  # seeds up to that many bytes are sent a byte at a time, too
 SPLIT_SECONDS = 3  # for splitting seeds at every byte, the short ones first
 AT_ONCE = 100
 
@@ -173,12 +174,12 @@ class Corpora(SluiceTest):
             self.judge(name, with_host(data), must_be_refused)
         self.assertEqual(self.server.workers(), self.before)
 
-    def exchange_all(self, requests, port=None):
-        """Sends each list of pieces on a connection of its own, AT_ONCE of them at a time: each wait
+    def exchange_all(self, requests, port=None, at_once=AT_ONCE):
+        """Sends each list of pieces on a connection of its own, `at_once` of them at a time: each wait
         for the server is shared. Gives what the server said to each."""
         said = []
-        for first in range(0, len(requests), AT_ONCE):
-            batch = requests[first:first + AT_ONCE]
+        for first in range(0, len(requests), at_once):
+            batch = requests[first:first + at_once]
             connections = [self.server.connect(port) for _ in batch]
             for number in range(max(map(len, batch))):
                 for connection, pieces in zip(connections, batch):
@@ -217,6 +218,14 @@ class Corpora(SluiceTest):
         for port in (None, keeping):
             self.exchange_all(cuts, port)
         self.assertLess(self.memory(), memory + 512, "memory grows")
+
+        # Byte by byte: all that are not long, several connections in turn so that bytes arrive alone,
+        # not so many that a head takes longer than it may.
+        short = [(seed, said) for seed, said in zip(seeds, whole) if 1 < len(seed) <= BYTEWISE_SIZE]
+        bytewise = [[seed[at:at + 1] for at in range(len(seed))] for seed, _ in short]
+        for (seed, said), found in zip(short, self.exchange_all(bytewise, at_once=20)):
+            with self.subTest(seed=seed, pieces="bytes"):
+                self.assertEqual(self.replies(found), self.replies(said))
 
         end = time.monotonic() + SPLIT_SECONDS
         for seed, said in sorted(zip(seeds, whole), key=lambda pair: len(pair[0])):

@@ -54,7 +54,16 @@ class ConfigErrors(SluiceTest):
 
         self.assertIsInstance(result.returncode, int)
 
+    def test_thread_pools_are_found_wherever_they_stand(self):
+        for main, aio in (("", "threads=default"), ("thread_pool one threads=2;", "threads=one"), ("", "threads")):
+            conf = SITE.replace("SITE", f"aio {aio};")
+            self.assertEqual(self.check(main + conf).returncode, 0, aio)
+            self.assertEqual(self.check(conf + main).returncode, 0, aio)
+
     # --- one mistake each
+
+    def test_an_unknown_thread_pool(self):
+        self.site("aio threads=fast;", 'unknown thread pool "fast"')
 
     def test_unknown_directive(self):
         self.refused("wroker_connections 5;", r'unknown directive "wroker_connections"', 1)

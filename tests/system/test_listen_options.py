@@ -4,6 +4,7 @@
 import ctypes
 import os
 import socket
+import struct
 import unittest
 from pathlib import Path
 
@@ -50,6 +51,21 @@ class ListenOptions(SluiceTest):
             with self.subTest(options):
                 self.assertTrue(with_it(self.value(options, level, name)))
                 self.assertTrue(without(self.value("", level, name)))
+
+    def backlog(self, server):
+        """A listening socket's TCP_INFO tells it where others have `sacked`."""
+        with listening(server, server.port) as sock:
+            return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)[0]
+
+    def test_the_backlog_is_as_asked_for_and_a_reload_changes_it(self):
+        conf = "http {{ server {{ listen %%PORT%% {}; return 200 ok; }} }}"
+        server = self.serve(conf.format("backlog=77"))
+        self.assertEqual(self.backlog(server), 77)
+        for options, expected in (("backlog=5", 5), ("", 511)):
+            server.configure(conf.format(options))
+            self.assertEqual(server.reload().returncode, 0)
+            self.assertEqual(self.backlog(server), expected)
+        self.assertEqual(server.get("/").text, "ok")
 
     def test_ipv6only_is_on_unless_it_is_turned_off(self):
         for options, expected in (("", 1), ("ipv6only=on", 1), ("ipv6only=off", 0)):

@@ -6,6 +6,7 @@ import re
 import unittest
 
 from support.harness import Sluice, SluiceTest
+from support.waiting import wait_for
 
 RULES = r"""
 http {
@@ -309,6 +310,50 @@ class Mistakes(SluiceTest):
                         "location / { return 200 $later; } location /x { set $later 1; } } }")
         self.addCleanup(server.cleanup)
         self.assertEqual(server.run("-t").returncode, 0)
+
+
+class OddAnswers(SluiceTest):
+    """Statuses that nginx does not answer with, and redirects for old browsers."""
+
+    conf = """
+http {
+    log_format short "$uri $status $bytes_sent";
+    access_log %%DIR%%/logs/access.log short;
+    server {
+        listen %%PORT%%;
+        error_page 408 /page;
+        location = /page { return 200 "page"; }
+        location /c408 { return 408; }
+        location /c444 { return 444; }
+        location /c499 { return 499; }
+        location /t408 { default_type text/plain; return 408 "t"; }
+        location /t444 { default_type text/plain; return 444 "t"; }
+        location /msie { msie_refresh on; charset utf-8; return 301 'http://b/?x="y<z'; }
+        location /msie303 { msie_refresh on; return 303 /x; }
+        location /off { return 301 /x; }
+    }
+}
+"""
+
+    def test_some_statuses_without_text_close_the_connection(self):
+        for status in (408, 444, 499):
+            with self.server.connect() as connection:
+                connection.send(f"GET /c{status} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                self.assertEqual(connection.read_to_end(), b"")
+            wait_for(lambda: f"/c{status} {status} 0\n" in self.server.access_log(), what="the line")
+        for status in (408, 444):
+            reply = self.server.get(f"/t{status}")
+            self.assertEqual((reply.status, reply.text), (status, "t"))
+
+    def test_old_browsers_are_led_on_by_a_page(self):
+        msie = {"User-Agent": "Mozilla/4.0 (compatible; MSIE 7.0)"}
+        reply = self.server.get("/msie", msie)
+        self.assertEqual((reply.status, reply.header("Location")), (200, None))
+        self.assertEqual(reply.header("Content-Type"), "text/html; charset=utf-8")
+        self.assertIn('content="0; URL=http://b/?x=%22y%3Cz"', reply.text)
+        self.assertEqual(self.server.get("/msie").status, 301)
+        self.assertEqual(self.server.get("/msie303", msie).status, 303)
+        self.assertEqual(self.server.get("/off", msie).status, 301)
 
 
 if __name__ == "__main__":

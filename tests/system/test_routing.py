@@ -69,7 +69,7 @@ http {
         error_page 405 http://other.test/$uri;
         error_page 406 =303 http://other.test/;
         error_page 407 @named;
-        error_page 408 =503 @named;
+        error_page 412 =503 @named;
         error_page 409 =301 /path;
         error_page 410 /missing-page;
         error_page 411 $arg_to;
@@ -84,7 +84,7 @@ http {
         location /code/405 { return 405; }
         location /code/406 { return 406; }
         location /code/407 { return 407; }
-        location /code/408 { return 408; }
+        location /code/412 { return 412; }
         location /code/409 { return 409; }
         location /code/410 { return 410; }
         location /code/411 { return 411; }
@@ -140,7 +140,7 @@ class ErrorPages(SluiceTest):
     def test_named_locations_keep_method_and_uri(self):
         post = {"method": "POST", "body": b"x"}
         self.assertEqual(self.got("/code/407", **post), (407, "named POST /code/407"))
-        self.assertEqual(self.got("/code/408"), (503, "named GET /code/408"))
+        self.assertEqual(self.got("/code/412"), (503, "named GET /code/412"))
         self.assertEqual(self.got("/code/401", **post), (401, "several GET "))
 
     def test_a_page_s_own_error_is_told_plainly(self):
@@ -245,6 +245,7 @@ http {
             if ($binary_remote_addr ~ "^\x7f\x00\x00\x01$") { return 200 "four bytes"; }
         }
         location /root { return 200 "$realpath_root"; }
+        location /port { return 200 "$host$is_request_port$request_port|$proxy_protocol_addr$proxy_protocol_tlv_alpn"; }
     }
 }
 """
@@ -258,6 +259,9 @@ http {
         self.assertRegex(misc.text, r"^<> \d+\.\d+\.\d+ \d+\.\d{3} \.$")
         self.assertIsNone(misc.header("x-binary"))  # it holds NUL bytes
         self.assertEqual(self.server.get("/binary").text, "four bytes")
+        for host, text in (("a:8080", "a:8080|"), ("A.", "a|"), ("[::1]", "[::1]|"), ("[::1]:81", "[::1]:81|"), ("a:", "a|")):
+            self.assertEqual(self.server.get("/port", {"Host": host}).text, text)
+        self.assertEqual(self.server.get("http://b:99/port", {"Host": "a:1"}).text, "b:99|")
         self.assertEqual(self.server.get("/root").text, str(self.server.dir / "www"))
         wait_for(lambda: re.search(r'/root "OK" \d+\.\d{3} "-"', self.server.access_log()),
                  what="the log line")

@@ -15,8 +15,10 @@ namespace {
 using http::Exchange;
 using http::Verdict;
 
-/// nginx's number for "close the connection without an answer"; the wire obeys it.
-constexpr int kCloseSilently = 444;
+/// nginx closes the connection instead of answering with these, unless they have a text.
+bool is_silent(int status) {
+    return status == 408 || status == http::kNoAnswer || status == 499;
+}
 
 bool is_redirect(int status) {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -27,8 +29,9 @@ bool is_url(std::string_view text) {
            text.starts_with("$scheme");
 }
 
-Verdict close_silently(Exchange& exchange) {
-    exchange.reply.status = kCloseSilently;
+/// The wire sends nothing, the log tells the status.
+Verdict close_silently(Exchange& exchange, int status) {
+    exchange.reply.status = static_cast<std::uint16_t>(status);
     exchange.reply.closes = true;
     exchange.reply.length = 0;
     return Verdict::Decided;
@@ -59,12 +62,12 @@ std::optional<Answer> read_answer(conf::Build& build, const conf::Directive& dir
 }
 
 Verdict give(Exchange& exchange, const Answer& answer) {
-    if (answer.status == kCloseSilently) {
-        return close_silently(exchange);
-    }
     const std::string_view text = answer.has_text ? exchange.render(answer.text) : "";
     if (text.data() == nullptr) {
         return exchange.finish(500);
+    }
+    if (text.empty() && is_silent(answer.status)) {
+        return close_silently(exchange, answer.status);
     }
     http::Reply& reply = exchange.reply;
     if (is_redirect(answer.status)) {

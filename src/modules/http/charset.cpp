@@ -2,10 +2,12 @@
 // charset: says in which charset a reply's text is, and converts it where it is stored in another.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
 #include "base/ascii.h"
+#include "base/concatenate.h"
 #include "conf/level.h"
 #include "modules/http/charset_body.h"
 #include "modules/http/charset_map.h"
@@ -115,20 +117,6 @@ constexpr conf::Module kConf{"charset", &kKind};
 
 // ---- rule ----
 
-/// "text/html; charset=utf-8"; empty where the arena is full.
-std::string_view typed(Exchange& exchange, std::string_view type, std::string_view charset) {
-    constexpr std::string_view kMark = "; charset=";
-    const std::size_t size = type.size() + kMark.size() + charset.size();
-    char* const out = static_cast<char*>(exchange.arena.allocate(size, 1));
-    if (out == nullptr) {
-        return {};
-    }
-    char* at = std::ranges::copy(type, out).out;
-    at = std::ranges::copy(kMark, at).out;
-    std::ranges::copy(charset, at);
-    return {out, size};
-}
-
 bool is_encoded(const http::Reply& reply) {
     for (const http::ReplyHeader* at = reply.headers; at != nullptr; at = at->next) {
         if (equals_ignoring_case(at->name, "Content-Encoding")) {
@@ -213,7 +201,8 @@ Verdict apply(Exchange& exchange, const void* settings) {
     if (to.empty() || to.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
         return Verdict::Declined;
     }
-    const std::string_view named = typed(exchange, http::bare_type(type), to);
+    const std::array<std::string_view, 3> parts{http::bare_type(type), "; charset=", to};
+    const std::string_view named = concatenate(exchange.arena, parts);
     const bool is_same = from.empty() || equals_ignoring_case(from, to);
     if (named.empty() || (!is_same && !convert(exchange, conf, from, to))) {
         return Verdict::Declined;

@@ -74,6 +74,7 @@ DirectoryWatch* DirectoryWatches::watch_parent_of(std::string_view path, Millis 
     }
     if (by_path_.size() >= kMax) {
         ++counts_.refused;
+        rows_.add(WatchRow::Refused);
         return nullptr;
     }
     auto fresh = std::make_unique<DirectoryWatch>();
@@ -105,6 +106,7 @@ bool DirectoryWatches::confirm(DirectoryWatch& watch, Millis now) {
     const Result<int> number = now < refused_until_ ? fail("", ENOSPC) : add(watch.path);
     if (!number) {
         ++counts_.refused;
+        rows_.add(WatchRow::Refused);
         if (number.error().code == EMFILE || (number.error().code == ENOSPC && now >= refused_until_)) {
             refused_until_ = now + kRefusedTime;
         }
@@ -161,6 +163,7 @@ void DirectoryWatches::read_events() {
 void DirectoryWatches::take(const sys::FileEvent& event) {
     if ((event.mask & IN_Q_OVERFLOW) != 0) {
         ++counts_.overflows;
+        rows_.add(WatchRow::Overflows);
         return listener_.lost(listener_.owner);
     }
     std::vector<DirectoryWatch*> named;
@@ -195,6 +198,7 @@ bool DirectoryWatches::is_too_busy(DirectoryWatch& watch) {
         return false;
     }
     ++counts_.muted;
+    rows_.add(WatchRow::Muted);
     watch.muted_until = now + kMutedTime;
     return true;
 }

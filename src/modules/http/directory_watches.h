@@ -17,6 +17,8 @@
 #include "base/units.h"
 #include "event/loop.h"
 #include "event/pollable.h"
+#include "metrics/cell.h"
+#include "metrics/row.h"
 #include "sys/file_events.h"
 #include "sys/unique_fd.h"
 
@@ -34,7 +36,16 @@ struct DirectoryWatch {
     Millis muted_until{};    ///< it changes too often to be worth a turn each time
 };
 
-/// What happened, for counters.
+enum class WatchRow : std::size_t { Refused, Overflows, Muted };
+
+inline constexpr metrics::Row kWatchRowList[] = {
+    {"sluice_directory_watches_refused_total", "Directories that could not be watched for changes."},
+    {"sluice_directory_watches_overflows_total", "Times that the kernel lost events of changes, and all files were forgotten."},
+    {"sluice_directory_watches_muted_total", "Times that a directory changed too often to be listened to."},
+};
+inline constexpr metrics::GroupOf<WatchRow> kWatchRows{{kWatchRowList}};
+
+/// What happened to these watches.
 struct WatchCounts {
     std::uint64_t refused = 0;    ///< watches that could not be had
     std::uint64_t overflows = 0;  ///< the kernel lost events
@@ -68,6 +79,9 @@ class DirectoryWatches : private event::Pollable {
     /// One user less.
     void give_back(DirectoryWatch& watch);
 
+    /// Where it is counted for status pages, too.
+    void count_in(metrics::Counters<WatchRow> rows) { rows_ = rows; }
+
     [[nodiscard]] const WatchCounts& counts() const { return counts_; }
     [[nodiscard]] std::size_t size() const { return by_path_.size(); }
 
@@ -85,6 +99,7 @@ class DirectoryWatches : private event::Pollable {
     sys::UniqueFd inotify_;
     Millis refused_until_{};  ///< the limit is reached: not asked again before
     WatchCounts counts_;
+    metrics::Counters<WatchRow> rows_;
     std::unordered_map<std::string, std::unique_ptr<DirectoryWatch>> by_path_;
     std::unordered_multimap<int, DirectoryWatch*> by_number_;
     std::string name_;  ///< room for the path of a change

@@ -12,6 +12,7 @@
 
 #include "base/ascii.h"
 #include "base/bug.h"
+#include "conf/process_conf.h"
 #include "event/loop.h"
 #include "log/rate_limit.h"
 #include "modules/http/features.h"
@@ -78,11 +79,34 @@ bool set_cache(conf::Build& build, const conf::Directive& directive, FilesConf& 
     return true;
 }
 
+/// A pool that `aio threads=` names: thread_pool may stand further down.
+struct NamedPool {
+    std::string_view name;
+    conf::Position at;
+    const conf::Level* level = nullptr;
+};
+
+void check_pool(conf::Build& build, void* object) {
+    const NamedPool& pool = *static_cast<const NamedPool*>(object);
+    const auto& names = pool.level->conf<conf::ProcessConf>().thread_pools->names;
+    if (std::ranges::find(names, pool.name) == names.end()) {
+        build.error(pool.at, "unknown thread pool \"" + std::string(pool.name) + "\"",
+                    "\"default\", or one that thread_pool declares");
+    }
+}
+
 bool set_aio(conf::Build& build, const conf::Directive& directive, FilesConf& files) {
+    constexpr std::string_view kThreads = "threads=";
     const std::string_view text = directive.args[0].text;
     const bool is_threads = text == "threads" || (text.starts_with("threads=") && text.size() > 8);
     if (text != "on" && text != "off" && !is_threads) {
         return build.invalid(directive, directive.args[0], "on, off, threads or threads=pool");
+    }
+    const std::string_view pool = text.starts_with(kThreads) ? text.substr(kThreads.size()) : "";
+    // With variables only a request knows; there is one pool in any case.
+    if (!pool.empty() && pool != "default" && pool.find('$') == std::string_view::npos) {
+        build.on_frozen(&check_pool, build.arena().make<NamedPool>(
+                                         pool, directive.args[0].at, &build.level()));
     }
     files.aio.value = text != "off";
     return true;
@@ -189,6 +213,9 @@ struct WorkerFiles {
     explicit WorkerFiles(net::WorkerContext& worker)
         : loop(worker.loop), pool(worker.pool), cache(&worker.loop, worker.pool) {
         timer.files = this;
+        if (worker.station != nullptr) {
+            cache.count_watches_in(worker.station->counters(kWatchRows));
+        }
         if (worker.pool != nullptr) {
             chunks.emplace(worker.loop, *worker.pool);
         }

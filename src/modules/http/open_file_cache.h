@@ -157,6 +157,13 @@ class OpenFileCache {
     /// Null where there is no loop to hear of changes in.
     [[nodiscard]] const DirectoryWatches* watches() const { return watches_ ? &*watches_ : nullptr; }
 
+    /// Where its watches are counted for status pages.
+    void count_watches_in(metrics::Counters<WatchRow> rows) {
+        if (watches_) {
+            watches_->count_in(rows);
+        }
+    }
+
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] std::uint64_t memory_used() const { return memory_used_; }
 

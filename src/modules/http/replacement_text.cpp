@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/ascii.h"
+#include "base/concatenate.h"
 #include "proto/http/uri.h"
 
 namespace sluice::modules {
@@ -15,23 +16,6 @@ namespace sluice::modules {
 namespace {
 
 using http::Exchange;
-
-std::string_view joined(Arena& arena, std::span<const std::string_view> parts) {
-    std::size_t size = 0;
-    for (const std::string_view part : parts) {
-        size += part.size();
-    }
-    char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
-    if (out == nullptr) {
-        return {};
-    }
-    char* at = out;
-    for (const std::string_view part : parts) {
-        at = std::copy(part.begin(), part.end(), at);
-    }
-    *at = '\0';
-    return {out, size};
-}
 
 // Whether the client's own path had escapes: then what was captured of it has lost them.
 bool was_escaped(const Exchange& exchange) {
@@ -62,7 +46,7 @@ std::string_view render_escaped(Exchange& exchange, const script::Template& text
         }
         parts[i] = value;
     }
-    return joined(arena, parts);
+    return concatenate(arena, parts);
 }
 
 // A redirect's path is shown unescaped where that is safe in a Location: nginx does so with what
@@ -110,7 +94,7 @@ RewrittenUri rewritten_uri(Exchange& exchange, const Replacement& replacement) {
     out.args = render_escaped(exchange, replacement.args);
     if (replacement.keeps_args && !own.empty() && out.args.data() != nullptr) {
         const std::array<std::string_view, 3> parts{out.args, "&", own};
-        out.args = joined(exchange.arena, parts);
+        out.args = concatenate(exchange.arena, parts);
     }
     return out;
 }
@@ -126,7 +110,7 @@ std::string_view redirect_text(Exchange& exchange, const Replacement& replacemen
         return text;
     }
     const std::array<std::string_view, 3> parts{text, replacement.has_args ? "&" : "?", own};
-    return joined(exchange.arena, parts);
+    return concatenate(exchange.arena, parts);
 }
 
 }  // namespace sluice::modules

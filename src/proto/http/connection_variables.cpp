@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "proto/http/exchange.h"
 
 namespace sluice::http {
@@ -43,8 +44,38 @@ Value get_connection_time(const void* subject, Arena& arena, std::string_view) {
     return kept(arena, {text.data(), std::min(end.size, text.size())});
 }
 
+Value get_nothing(const void*, Arena&, std::string_view) {
+    return Value::none();
+}
+
 Value get_https(const void*, Arena&, std::string_view) {
     return {""};
+}
+
+/// The port in the authority that the request names: the target's, else the Host field's.
+std::string_view port_asked_for(const Request& request) {
+    constexpr std::string_view kMark = "://";
+    std::string_view host = request.get(Field::Host);
+    if (const std::size_t mark = request.target.find(kMark);
+        !request.target.starts_with('/') && mark != std::string_view::npos) {
+        host = request.target.substr(mark + kMark.size());
+        host = host.substr(0, host.find_first_of("/?#"));
+    }
+    const std::size_t colon = host.rfind(':');
+    const std::size_t bracket = host.rfind(']');
+    const bool has_port = colon != std::string_view::npos &&
+                          (bracket == std::string_view::npos || colon > bracket);
+    const std::string_view port = has_port ? host.substr(colon + 1) : std::string_view{};
+    const auto number = parse_decimal(port);
+    return number && *number > 0 && *number < 65536 ? port : std::string_view("");
+}
+
+Value get_request_port(const void* subject, Arena&, std::string_view) {
+    return {port_asked_for(of(subject).request)};
+}
+
+Value get_is_request_port(const void* subject, Arena&, std::string_view) {
+    return {port_asked_for(of(subject).request).empty() ? "" : ":"};
 }
 
 template <std::uint32_t sys::TcpFacts::* Fact>
@@ -62,6 +93,13 @@ constexpr script::VariableRow kRows[] = {
     {"binary_remote_addr", get_binary_remote_addr, "The client's address as 4 or 16 bytes; \"unix:\" for a Unix socket."},
     {"connection_time", get_connection_time, "Seconds since the connection was accepted, with milliseconds.", false, true},
     {"https", get_https, "\"on\" where the connection is encrypted, else empty."},
+    {"proxy_protocol_addr", get_nothing, "The client's address in the PROXY header; not found without one."},
+    {"proxy_protocol_port", get_nothing, "The client's port in the PROXY header."},
+    {"proxy_protocol_server_addr", get_nothing, "The server's address in the PROXY header."},
+    {"proxy_protocol_server_port", get_nothing, "The server's port in the PROXY header."},
+    {"proxy_protocol_tlv_", get_nothing, "A type-length-value of the PROXY header by its name or number.", true},
+    {"request_port", get_request_port, "The port in the host that was asked for; empty where it names none."},
+    {"is_request_port", get_is_request_port, "\":\" where $request_port is not empty, else empty."},
     {"tcpinfo_rtt", get_tcp<&sys::TcpFacts::round_trip>, "TCP's round-trip time in microseconds.", false, true},
     {"tcpinfo_rttvar", get_tcp<&sys::TcpFacts::round_trip_variance>, "The variance of TCP's round-trip time in microseconds.", false, true},
     {"tcpinfo_snd_cwnd", get_tcp<&sys::TcpFacts::send_window>, "TCP's congestion window in segments.", false, true},

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/concatenate.h"
 #include "proto/http/complain.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
@@ -13,24 +14,6 @@
 namespace sluice::http {
 
 namespace {
-
-// `parts` one after the other, NUL-terminated.
-std::string_view concatenated(Arena& arena, std::span<const std::string_view> parts) {
-    std::size_t size = 0;
-    for (const std::string_view part : parts) {
-        size += part.size();
-    }
-    char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
-    if (out == nullptr) {
-        return {};
-    }
-    char* at = out;
-    for (const std::string_view part : parts) {
-        at = std::copy(part.begin(), part.end(), at);
-    }
-    *at = '\0';
-    return {out, size};
-}
 
 // No file can be below a device: what would lie outside of the root is looked for here.
 constexpr std::string_view kNowhere = "/dev/null/outside-of-the-root";
@@ -94,7 +77,7 @@ std::string_view document_root(Exchange& exchange) {
         return path;
     }
     const std::array<std::string_view, 2> parts{base.prefix, path};
-    return concatenated(exchange.arena, parts);
+    return concatenate(exchange.arena, parts);
 }
 
 std::string_view file_path(Exchange& exchange, std::string_view uri) {
@@ -115,7 +98,7 @@ std::string_view file_path(Exchange& exchange, std::string_view uri) {
     if (!base.is_alias && !uri.starts_with('/')) [[unlikely]] {
         // A rewritten uri without its slash must not name a neighbour of the root.
         const std::array<std::string_view, 3> parts{directory, "/", uri};
-        return concatenated(exchange.arena, parts);
+        return concatenate(exchange.arena, parts);
     }
     if (base.replaces_all) {
         uri = {};
@@ -123,7 +106,7 @@ std::string_view file_path(Exchange& exchange, std::string_view uri) {
         uri.remove_prefix(std::min(base.stripped, uri.size()));
     }
     const std::array<std::string_view, 2> parts{directory, uri};
-    const std::string_view path = concatenated(exchange.arena, parts);
+    const std::string_view path = concatenate(exchange.arena, parts);
     return climbs_out(base.path, directory, path) ? kNowhere : path;
 }
 

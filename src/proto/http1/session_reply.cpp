@@ -53,6 +53,14 @@ bool join_outbox(Outbox& outbox, const net::Piece& piece, std::size_t most_memor
     return true;
 }
 
+// A reply that only the log is to tell of.
+bool is_silent(const http::Reply& reply) {
+    const bool is_silent_status =
+        reply.status == http::kNoAnswer || reply.status == 408 || reply.status == 499;
+    return is_silent_status && reply.closes && reply.body == nullptr &&
+           reply.memory_body.empty() && reply.content_type.empty();
+}
+
 // As nginx tells them: old Internet Explorers may hang behind a POST, old Safaris at the next
 // request.
 bool is_odd_browser(const http::Request& request, const http::KeepaliveDisable& disabled) {
@@ -77,7 +85,7 @@ Step Session::step_replying() {
     Talk& talk = *talk_;
     http::Reply& reply = talk.exchange.reply;
     Outbox& outbox = protocol_.outbox();
-    if (reply.status == http::kNoAnswer) {
+    if (is_silent(reply)) {
         const Step step = flush();  // replies to the requests before this one
         if (step != Step::Again) {
             return step;
