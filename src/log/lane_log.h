@@ -30,6 +30,15 @@ class LaneLog {
     /// Publishes the first `size` bytes rendered, without a line end.
     void commit_access(SinkId sink, std::size_t size, Millis wall);
 
+    /// The last access line goes to a file that it names.
+    void note_path_line() { path_mark_ = access_.head(); }
+
+    /// Where the last such line ends; 0: there was none. For is_written().
+    [[nodiscard]] std::uint64_t path_mark() const { return path_mark_; }
+
+    /// Whether the logger has written every access line up to `mark`.
+    [[nodiscard]] bool is_written(std::uint64_t mark) const { return access_.has_passed(mark); }
+
     /// Counts an access line that had to be shortened.
     void count_cut_access() { access_.count_cut(); }
 
@@ -48,6 +57,7 @@ class LaneLog {
     shm::LaneWriter access_;
     shm::Slot* slot_;
     int wakeup_;
+    std::uint64_t path_mark_ = 0;
     std::size_t prefix_ = 0;  ///< bytes before the line that is being rendered
     bool has_news_ = false;
 };

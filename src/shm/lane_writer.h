@@ -41,6 +41,15 @@ class LaneWriter {
 
     [[nodiscard]] std::uint64_t dropped() const;
 
+    /// End of what was published.
+    [[nodiscard]] std::uint64_t head() const { return head_; }
+
+    /// Whether the reader has dealt with everything before `position`, an earlier head().
+    [[nodiscard]] bool has_passed(std::uint64_t position) const {
+        const std::uint64_t tail = lane_.control->tail.load(std::memory_order_acquire);
+        return static_cast<std::int64_t>(tail - position) >= 0;
+    }
+
   private:
     [[nodiscard]] bool has_room(std::uint64_t end);
     [[nodiscard]] SegmentStart* start_of(std::uint64_t position) const;

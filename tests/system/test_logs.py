@@ -130,6 +130,26 @@ class VariablePaths(SluiceTest):
         wait_for(lambda: self.text(server, "a.log") == "/?name=a\n" * 2, what="both lines of a")
         wait_for(lambda: self.text(server, "b.log") == "/?name=b\n", what="the line of b")
 
+    def test_the_end_of_a_connection_comes_after_its_line_is_written(self):
+        server = self.start_server()
+        folder, away = server.dir / "vhosts", server.dir / "away"
+        for i in range(20):
+            with server.connect() as client:
+                client.send(f"GET /?name=n{i} HTTP/1.0\r\n\r\n".encode())
+                self.assertIn(b"200", client.read_to_end())
+            folder.rename(away)
+            self.assertEqual((away / f"n{i}.log").read_text(), f"/?name=n{i}\n")
+            away.rename(folder)
+
+    def test_a_stopped_logger_does_not_keep_connections_open(self):
+        server = self.start_server()
+        os.kill(server.logger(), signal.SIGSTOP)
+        with server.connect() as client:
+            client.send(b"GET /?name=late HTTP/1.0\r\n\r\n")
+            self.assertIn(b"200", client.read_to_end())
+        os.kill(server.logger(), signal.SIGCONT)
+        wait_for(lambda: self.text(server, "late.log"), what="the line")
+
     def test_no_name_leads_out_of_the_folder(self):
         server = self.start_server()
         server.get("/?name=../../outside")

@@ -86,8 +86,9 @@ void write_line(Exchange& exchange,
                 lanes.count_cut_access();
             }
             if (log.has_path()) {
-                // Before the client sees the end: who moves such a file away then expects its
-                // lines in it. A call only where the logger sleeps.
+                // The connection does not end before the line is written: who moves such a file
+                // away then expects its lines in it. A call only where the logger sleeps.
+                lanes.note_path_line();
                 lanes.flush_wakeups();
             }
             return;

@@ -86,7 +86,8 @@ void Session::on_deadline_of(net::Connection& connection) {
         session.time_out_body();
         return;
     }
-    if (talk != nullptr && talk->is_throttled && talk->chain.empty()) {
+    const bool is_paused = talk != nullptr && (talk->is_throttled || talk->log_mark != 0);
+    if (is_paused && talk->chain.empty()) {
         session.run();
         return;
     }
@@ -429,6 +430,8 @@ void Session::set_deadlines() {
         case State::Deciding:
             if (talk_ != nullptr && (state_ == State::Deciding || talk_->waits_for_body)) {
                 clear_deadline();
+            } else if (talk_ != nullptr && talk_->log_mark != 0) {
+                set_deadline_in(Talk::kLogPause);
             } else if (talk_ != nullptr && talk_->is_throttled) {
                 set_deadline(talk_->reply_started + talk_->rate.next_allowance(talk_->committed));
             } else if (talk_ != nullptr) {

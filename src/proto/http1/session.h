@@ -133,6 +133,8 @@ class Session final : public net::Connection, public SessionLink {
     void note_unfinished(int status);
     void settle();
     inline void rest();
+    void hold_end_for_log();
+    [[nodiscard]] bool waits_for_log();
     inline void set_deadlines();
     Step destroy();
     [[nodiscard]] inline HeadLimits head_limits() const;

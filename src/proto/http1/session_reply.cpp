@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "log/journal.h"
 #include "net/transfer.h"
 #include "proto/http1/protocol.h"
 #include "proto/http1/session.h"
@@ -355,6 +356,7 @@ Step Session::finish_exchange() {
     talk.begin = talk.next;
     ++talk.handled;
     if (talk.closes) {
+        hold_end_for_log();
         go(State::Closing);
         return Step::Again;
     }
@@ -426,11 +428,38 @@ void Session::save_unsent() {
     outbox.clear();
 }
 
+// nginx writes such a line before it closes: who sees the end may move the file, or its folder, away.
+// Ours is written by the logger a moment later, and the end is what waits for it.
+void Session::hold_end_for_log() {
+    const log::Journal* const journal = log::Journal::installed();
+    const log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
+    if (lanes != nullptr) {
+        talk_->log_mark = lanes->path_mark();
+        talk_->log_limit = loop().now() + Talk::kLogLimit;
+    }
+}
+
+bool Session::waits_for_log() {
+    Talk& talk = *talk_;
+    if (talk.log_mark == 0) {
+        return false;
+    }
+    const log::Journal* const journal = log::Journal::installed();
+    const log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
+    if (lanes == nullptr || lanes->is_written(talk.log_mark) || loop().now() >= talk.log_limit) {
+        talk.log_mark = 0;
+    }
+    return talk.log_mark != 0;
+}
+
 Step Session::step_closing() {
     Talk& talk = *talk_;
     const Step step = flush();
     if (step != Step::Again) {
         return step;
+    }
+    if (waits_for_log()) {
+        return Step::Wait;
     }
     const bool has_unread =
         talk.has_unread || talk.begin < talk.filled || talk.leftover_size > 0 || is_readable();

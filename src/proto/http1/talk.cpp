@@ -110,6 +110,7 @@ void Talk::detach() {
     chain.clear();
     saved.reset();
     handled = 0;
+    log_mark = 0;
     closes = has_unread = false;
     large_head.reset();
 }

@@ -73,6 +73,10 @@ class Talk final : public http::Wire {
     /// Copies what `chain` has in the outbox to memory of its own, beside what is saved already.
     void save_chain(const Outbox& outbox);
 
+    /// How often, and how long, the end of a connection looks whether the log is written.
+    static constexpr Millis kLogPause{1};
+    static constexpr Millis kLogLimit{1000};
+
     Session* session = nullptr;
     Arena arena{4096, kArenaCap};
     http::Exchange exchange{*this, arena};
@@ -118,6 +122,8 @@ class Talk final : public http::Wire {
     bool is_throttled = false;   ///< limit_rate holds the body back
     bool has_continued = false;  ///< 100 Continue was sent
     bool closes = false;         ///< this reply is the connection's last
+    std::uint64_t log_mark = 0;  ///< the end waits until the log is written so far; 0: it need not
+    Millis log_limit{};          ///< but no longer than this
     bool has_unread = false;     ///< input that nobody will read: close lingers
 
   private:
