@@ -110,12 +110,11 @@ class ColdFiles(SluiceTest):
         with server.connect() as waiting, server.connect() as leaving, server.connect() as other:
             for connection in (waiting, leaving):
                 connection.send(b"GET /copy/stall HTTP/1.1\r\nHost: a\r\n\r\n")
-                self.assertEqual(connection.read_head().header("Content-Length"), "3000000")
             for _ in range(10):
                 self.assertEqual(other.get("/copy/big").body, b"b" * 300_000)
             leaving.close()
             self.let_go(server, "stall")
-            self.assertEqual(waiting.read_exactly(3_000_000), b"s" * 3_000_000)
+            self.assertEqual(waiting.read_reply().body, b"s" * 3_000_000)
 
     def test_pipelined_replies_stay_in_order(self):
         server = self.cold()
