@@ -7,6 +7,7 @@
 #include <array>
 #include <fcntl.h>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +48,35 @@ struct Pieces final : http::Body {
     void close() noexcept override { ++closed; }
 };
 
+// A word each time it is woken, and an end of its own.
+struct Trickle final : http::Body {
+    explicit Trickle(http::Exchange& the_exchange) : exchange(the_exchange) { latest = this; }
+
+    http::Exchange& exchange;
+    bool is_awake = true;
+    int given = 0;
+    static inline Trickle* latest = nullptr;
+
+    http::Pull pull(net::Chain& out, std::size_t) override {
+        constexpr std::array<std::string_view, 3> kParts{"one", "two", "three"};
+        if (given == 3) {
+            return http::Pull::End;
+        }
+        if (!std::exchange(is_awake, false)) {
+            return http::Pull::Later;
+        }
+        static_cast<void>(out.push_memory(kParts[static_cast<std::size_t>(given++)]));
+        return http::Pull::More;
+    }
+
+    void close() noexcept override {}
+
+    void wake() {
+        is_awake = true;
+        exchange.wire.wake(exchange);
+    }
+};
+
 http::Exchange* waiting = nullptr;
 int logged = 0;
 std::int64_t logged_bytes = 0;
@@ -70,6 +100,10 @@ http::Verdict act(http::Exchange& exchange, const void*) {
     if (uri == "/pieces") {
         Pieces* const body = exchange.arena.make<Pieces>();
         exchange.reply.body = body;
+        return exchange.finish(200);
+    }
+    if (uri == "/trickle") {
+        exchange.reply.body = exchange.arena.make<Trickle>(exchange);
         return exchange.finish(200);
     }
     if (uri == "/silent") {
@@ -195,6 +229,11 @@ class SessionTest : public ::testing::Test {
     sys::UniqueFd client;
 };
 
+class PromptSessionTest : public SessionTest {
+  protected:
+    PromptSessionTest() : SessionTest("http { postpone_output 0; server { listen 80; } }") {}
+};
+
 constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n";
 
 TEST_F(SessionTest, AnswersAndKeepsTheConnection) {
@@ -247,6 +286,48 @@ TEST_F(SessionTest, BodiesAreDroppedAndTheNextRequestIsFound) {
     }
     EXPECT_EQ(count_of(replies + receive_all(), "\r\n\r\nhello"), 3);
     EXPECT_EQ(http.connections(), 1U);
+}
+
+constexpr std::string_view kTrickle = "GET /trickle HTTP/1.1\r\nHost: h\r\n\r\n";
+
+TEST_F(SessionTest, FewBytesOfABodyWaitForMoreAndLeaveWithItsEnd) {
+    send(kTrickle);
+    turn();
+    EXPECT_EQ(receive_once(), "");
+    Trickle::latest->wake();
+    turn();
+    EXPECT_EQ(receive_once(), "");
+    pass(Millis(100'000));
+    EXPECT_EQ(http.connections(), 1U) << "nobody but the server is slow";
+    Trickle::latest->wake();
+    turn();
+
+    const std::string reply = receive_once();
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 200 OK\r\n")) << reply;
+    EXPECT_TRUE(reply.ends_with("\r\n\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")) << reply;
+    EXPECT_EQ(logged_bytes, static_cast<std::int64_t>(reply.size()));
+}
+
+TEST_F(SessionTest, RepliesBeforeABodyThatWaitsDoNotWait) {
+    send(std::string(kHello) + std::string(kTrickle));
+    turn();
+
+    EXPECT_EQ(count_of(receive_once(), "\r\n\r\nhello"), 1);
+    Trickle::latest->wake();
+    turn();
+    client.reset();
+    Trickle::latest->wake();
+    turn();
+    EXPECT_EQ(http.connections(), 0U);
+}
+
+TEST_F(PromptSessionTest, PiecesLeaveAtOnceWherePostponeOutputIsZero) {
+    send(kTrickle);
+    turn();
+    EXPECT_TRUE(receive_once().ends_with("3\r\none\r\n"));
+    Trickle::latest->wake();
+    turn();
+    EXPECT_EQ(receive_once(), "3\r\ntwo\r\n");
 }
 
 TEST_F(SessionTest, AReplyWaitsForTheBody) {
