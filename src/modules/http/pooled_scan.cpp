@@ -23,7 +23,8 @@ struct ScanWork : event::Work {
     bool has_entries = true;
     std::optional<DirectoryScan> scan;
     int error = 0;
-    bool is_complete = false;
+    bool has_ended = false;              ///< the thread's; the loop reads it when done
+    bool is_complete = false;            ///< the loop's: asked while a thread may run
     http::Exchange* exchange = nullptr;  ///< who waits; null: nobody any more
 };
 
@@ -49,7 +50,7 @@ void run(event::Work& base) {
     auto& work = static_cast<ScanWork&>(base);
     const Result<bool> read = read_slice(work);
     work.error = read ? 0 : read.error().code;
-    work.is_complete = !read || *read;
+    work.has_ended = !read || *read;
 }
 
 bool submit(ScanWork& work) {
@@ -62,13 +63,13 @@ void done(event::Work& base) {
         const std::unique_ptr<ScanWork> dead(&work);
         return;
     }
-    if (!work.is_complete) {
+    if (!work.has_ended) {
         if (submit(work)) {
             return;
         }
         work.error = ENOMEM;
-        work.is_complete = true;
     }
+    work.is_complete = true;
     work.exchange->retry_rule();
 }
 
@@ -76,9 +77,10 @@ bool begin(ScanWork& work) {
     if (file_pool() != nullptr) {
         return submit(work);
     }
-    while (!work.is_complete) {
+    while (!work.has_ended) {
         run(work);
     }
+    work.is_complete = true;
     return true;
 }
 
