@@ -30,6 +30,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kSplitClients,
     &modules::kFiles,
     &modules::kReadBody,  // before whatever may use the body
+    &modules::kRealIp,  // before whatever asks for the client
     &modules::kRewrite,
     &modules::kLimitConn,
     &modules::kLimitReq,
@@ -47,6 +48,8 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kMsieRefresh,  // makes another reply
     &modules::kHeaders,
     &modules::kCharset,
+    &modules::kReferer,
+    &modules::kSecureLink,
     &modules::kRemoteUser,
     &modules::kAccessLog,
 };

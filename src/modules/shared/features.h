@@ -13,6 +13,7 @@ extern const http::Module kKv;         ///< kv.cpp
 extern const http::Module kLimitConn;  ///< limit_conn.cpp
 extern const http::Module kLimitReq;   ///< limit_req.cpp
 extern const http::Module kMap;        ///< map.cpp
+extern const http::Module kRealIp;     ///< realip.cpp
 extern const http::Module kSplitClients;  ///< split_clients.cpp
 
 }  // namespace sluice::modules

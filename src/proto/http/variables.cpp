@@ -133,7 +133,7 @@ Value get_binary_remote_addr(const void* subject, Arena& arena, std::string_view
 
 Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
     const net::Address& peer = of(subject).peer();
-    return peer.is_unix() ? Value{""} : number(arena, peer.port());
+    return peer.port() == 0 ? Value{""} : number(arena, peer.port());
 }
 
 Value get_status(const void* subject, Arena& arena, std::string_view) {

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// realip: the client's address as a proxy tells it that is trusted to (set_real_ip_from), in a field
+// of the request. From then on it is the request's address everywhere: in rules, limits and logs.
+// Runs in: any (settings), worker (rule).
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/ascii.h"
+#include "conf/level.h"
+#include "modules/shared/features.h"
+#include "modules/shared/forwarded.h"
+#include "proto/http/exchange.h"
+
+namespace sluice::modules {
+
+namespace {
+
+using http::Exchange;
+using http::Verdict;
+
+struct RealIpConf {
+    conf::Setting<Trusted> from;
+    conf::Setting<std::string_view> header;
+    conf::Setting<bool> recursive;
+};
+
+// ---- settings ----
+
+bool set_from(conf::Build& build, const conf::Directive& directive, RealIpConf& conf) {
+    return add_trusted(build, directive.args[0], conf.from.value);
+}
+
+constexpr conf::Row kRows[] = {
+    conf::row_fn<&RealIpConf::from, &set_from>(
+        "set_real_ip_from", conf::kAnyHttp, conf::take(1),
+        "A peer that is believed when it names the client: an address, a network, a host or unix:.")
+        .repeats(),
+    conf::row<&RealIpConf::header>(
+        "real_ip_header", conf::kAnyHttp, conf::take(1),
+        "The field in which a trusted peer names the client.")
+        .defaults("X-Real-IP"),
+    conf::row<&RealIpConf::recursive>(
+        "real_ip_recursive", conf::kAnyHttp, conf::flag(),
+        "Take the last address of the field that is not trusted itself, instead of the last.")
+        .defaults("off"),
+};
+constexpr conf::ConfKind kKind = conf::kind<RealIpConf>("realip", kRows);
+constexpr conf::Module kConf{"realip", &kKind};
+
+// ---- the rule ----
+
+constexpr std::size_t kMostLists = 16;
+
+struct Lists {
+    std::array<std::string_view, kMostLists> values;
+    std::size_t count = 0;
+
+    void add(std::string_view value) {
+        if (count == kMostLists) {  // the last ones count
+            std::ranges::rotate(values, values.begin() + 1);
+            --count;
+        }
+        values[count++] = value;
+    }
+};
+
+Verdict learn_client(Exchange& exchange, const void* settings) {
+    const RealIpConf& conf = *static_cast<const RealIpConf*>(settings);
+    if (exchange.client != nullptr || !conf.from->contains(exchange.wire.peer())) {
+        return Verdict::Declined;
+    }
+    Lists lists;
+    for (const http::Header& header : exchange.request.headers) {
+        if (equals_ignoring_case(header.name, *conf.header)) {
+            lists.add(header.value);
+        }
+    }
+    const auto client = forwarded_client(
+        exchange.wire.peer(), std::span(lists.values).first(lists.count), *conf.from,
+        *conf.recursive);
+    if (client) {
+        exchange.client = exchange.arena.make<net::Address>(*client);
+    }
+    return Verdict::Declined;
+}
+
+// nginx asks before the server's rules and, for what a location says, before its limits.
+http::BoundRule bind(http::Phase phase, conf::Level& level) {
+    const RealIpConf& conf = level.conf<RealIpConf>();
+    const bool is_asked = phase == http::Phase::ServerRewrite || phase == http::Phase::Preaccess;
+    if (!is_asked || conf.from->empty()) {
+        return {};
+    }
+    return {.run = &learn_client, .settings = &conf};
+}
+
+// ---- variables ----
+
+script::Value get_peer(const void* subject, Arena& arena, std::string_view) {
+    std::array<char, net::kMaxHostText> room{};
+    const std::string_view text =
+        arena.copy(static_cast<const Exchange*>(subject)->wire.peer().print_host(room));
+    return text.data() == nullptr ? script::Value::none() : script::Value{text};
+}
+
+script::Value get_peer_port(const void* subject, Arena& arena, std::string_view) {
+    const net::Address& peer = static_cast<const Exchange*>(subject)->wire.peer();
+    if (peer.port() == 0) {
+        return {""};
+    }
+    const fmt::format_int number(peer.port());
+    const std::string_view text = arena.copy({number.data(), number.size()});
+    return text.data() == nullptr ? script::Value::none() : script::Value{text};
+}
+
+constexpr script::VariableRow kVariables[] = {
+    {.name = "realip_remote_addr",
+     .get = &get_peer,
+     .sentence = "The peer's address, where set_real_ip_from has changed $remote_addr."},
+    {.name = "realip_remote_port",
+     .get = &get_peer_port,
+     .sentence = "The peer's port, where set_real_ip_from has changed $remote_port."},
+};
+
+}  // namespace
+
+constexpr http::Module kRealIp{
+    .name = "realip",
+    .conf = &kConf,
+    .bind = &bind,
+    .variables = kVariables,
+};
+
+}  // namespace sluice::modules
