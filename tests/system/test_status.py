@@ -279,6 +279,8 @@ class Counts(SluiceTest):
 
         self.assertEqual(self.total(server), 17)
         self.assertEqual(page["counters"]["sluice_worker_restarts_total"], 2)
+        for name in ("refused", "overflows", "muted"):
+            self.assertEqual(page["counters"][f"sluice_directory_watches_{name}_total"], 0)
         for connection in held:
             connection.close()
 
