@@ -192,6 +192,11 @@ class ColdPieces(SluiceTest):
                             env={"SLUICE_FAULT": "cold-files,hung-files"})
         return server, body
 
+    def assert_is_read(self, server):
+        """The one worker has taken what came before these: a stalled reply gives no sign."""
+        for _ in range(3):
+            self.assertEqual(server.get("/small").text, "s")
+
     def test_pieces_arrive_whole_and_in_order(self):
         server, body = self.serve_cold()
         for where in ("/", "/blocking/", "/direct/"):
@@ -204,32 +209,31 @@ class ColdPieces(SluiceTest):
         waiting = [server.connect() for _ in range(10)]
         for connection in waiting:
             connection.send(b"GET /stall HTTP/1.1\r\nHost: a\r\n\r\n")
-            self.assertEqual(connection.read_head().status, 200)
         with server.connect() as other:
             for _ in range(50):
                 self.assertEqual(other.get("/small").text, "s")
         waiting.pop(0).close()
         server.write("www/stall.go", "")
         for connection in waiting:
-            self.assertEqual(connection.read_exactly(len(body)), body)
+            self.assertEqual(connection.read_reply().body, body)
             connection.close()
 
     def test_truncated_while_a_piece_is_read(self):
         server, body = self.serve_cold()
         with server.connect() as connection:
             connection.send(b"GET /stall HTTP/1.1\r\nHost: a\r\n\r\n")
-            self.assertEqual(connection.read_head().status, 200)
+            self.assert_is_read(server)
             os.truncate(server.dir / "www/stall", 100)
             server.write("www/stall.go", "")
             with self.assertRaises((Closed, ConnectionResetError)):
-                connection.read_exactly(len(body))
+                connection.read_reply()
         self.assertEqual(server.get("/small").text, "s")
 
     def test_the_worker_ends_while_a_disk_stalls(self):
         server, _ = self.serve_cold()
         with server.connect() as connection:
             connection.send(b"GET /stall HTTP/1.1\r\nHost: a\r\n\r\n")
-            self.assertEqual(connection.read_head().status, 200)
+            self.assert_is_read(server)
             server.stop(15)
         server.process = None
 

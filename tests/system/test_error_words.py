@@ -23,7 +23,6 @@ WORDS = {
     404: ("Not Found", "Not Found"),
     405: ("Not Allowed", "Not Allowed"),
     406: ("Not Acceptable", "Not Acceptable"),
-    408: ("Request Time-out", "Request Time-out"),
     409: ("Conflict", "Conflict"),
     410: ("Gone", "Gone"),
     411: ("Length Required", "Length Required"),
@@ -53,6 +52,7 @@ OWN = {
     497: "The plain HTTP request was sent to HTTPS port",
 }
 LOCATIONS = "".join(f"location = /{status} {{ return {status}; }}\n" for status in (*WORDS, *OWN))
+LOCATIONS += 'location = /408 { return 408 "slow"; }\n'  # without a text the connection ends unanswered
 
 
 class ErrorWords(SluiceTest):
@@ -75,6 +75,10 @@ class ErrorWords(SluiceTest):
             with self.subTest(status):
                 reply = self.server.get(f"/{status}")
                 self.assertEqual((reply.status, reply.reason, self.page_of(reply)), (status, line, page))
+
+    def test_a_time_out_with_a_text(self):
+        reply = self.server.get("/408")
+        self.assertEqual((reply.status, reply.reason, reply.text), (408, "Request Time-out", "slow"))
 
     def test_nginxs_own_numbers_are_400_outside(self):
         for status, page in OWN.items():

@@ -46,6 +46,7 @@ http {
         location /file { add_trailer T-Status "$status"; add_trailer T-2 "2" always; }
         location /missing { add_trailer T-Good good; return 404 text; }
         location /always { add_trailer T-Always always always; return 404 text; }
+        location /long { add_trailer T-Long "$args$args"; return 200 text; }
         location /plain { chunked_transfer_encoding off; return 200 text; }
         location /logged { access_log %%DIR%%/logs/sent.log sent; add_header X-Sent sent;
                            add_trailer T-Sent one; add_trailer T-Sent two; return 200 text; }
@@ -133,6 +134,16 @@ class Headers(SluiceTest):
         self.assertEqual(body, b"text")
         _, _, body = self.raw("/always")
         self.assertTrue(body.endswith(b"\r\n0\r\nT-Always: always\r\n\r\n"), body)
+
+    def test_long_trailers_of_many_replies_come_whole(self):
+        value = "x" * 6000
+        with Connection(self.server.port) as client:
+            client.send(build_request(f"/long?{value}") * 20)
+            for _ in range(20):
+                reply = client.read_head()
+                self.assertEqual(reply.header("Transfer-Encoding"), "chunked")
+                ending = f"4\r\ntext\r\n0\r\nT-Long: {value}{value}\r\n\r\n".encode()
+                self.assertEqual(client.read_exactly(len(ending)), ending)
 
     def test_the_connection_goes_on_behind_trailers(self):
         with Connection(self.server.port) as client:

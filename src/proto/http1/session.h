@@ -123,7 +123,7 @@ class Session final : public net::Connection, public SessionLink {
     [[nodiscard]] http::Pull pull_memory(net::Chain& out, std::size_t most);
     Step pull_body();
     [[nodiscard]] bool push_pulled(const net::Chain& pulled, bool is_last);
-    [[nodiscard]] std::string_view end_with_trailers(std::string_view end);
+    [[nodiscard]] bool put_trailers();
     void close_books();
     Step finish_exchange();
     Step flush();

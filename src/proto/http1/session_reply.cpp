@@ -311,9 +311,49 @@ bool Session::push_pulled(const net::Chain& pulled, bool is_last) {
         put_frame("\r\n");
     }
     if (talk.is_chunked && is_last) {
-        put_frame("0\r\n\r\n");
+        put_frame("0\r\n");
+        is_good = is_good && put_trailers();
+        put_frame("\r\n");
     }
     return is_good;
+}
+
+// RFC 9112 §7.1.2: fields behind the last chunk. What the outbox has no room for leaves from the
+// arena, with the outbox before it.
+bool Session::put_trailers() {
+    Talk& talk = *talk_;
+    http::Exchange& exchange = talk.exchange;
+    if (exchange.trailers.run == nullptr) {
+        return true;
+    }
+    static_cast<void>(exchange.trailers.run(exchange, exchange.trailers.settings));
+    std::size_t size = 0;
+    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
+        size += at->name.size() + at->value.size() + 4;
+    }
+    if (size == 0) {
+        return true;
+    }
+    Outbox& outbox = protocol_.outbox();
+    const bool fits = size + kFrameRoom <= outbox.room();
+    char* const text = fits ? outbox.at() : static_cast<char*>(talk.arena.allocate(size, 1));
+    if (text == nullptr) {
+        return true;  // the body is whole without them
+    }
+    char* out = text;
+    for (const http::ReplyHeader* at = exchange.reply.trailers; at != nullptr; at = at->next) {
+        for (const std::string_view part : {at->name, std::string_view(": "), at->value,
+                                            std::string_view("\r\n")}) {
+            out = std::copy(part.begin(), part.end(), out);
+        }
+    }
+    talk.committed += size;
+    if (fits) {
+        outbox.advance(size);
+        return true;
+    }
+    talk.is_leaving = true;
+    return talk.chain.push_memory(outbox.take()) && talk.chain.push_memory({text, size});
 }
 
 // The outbox has kFrameRoom for it.
