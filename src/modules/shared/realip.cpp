@@ -20,6 +20,9 @@ namespace {
 using http::Exchange;
 using http::Verdict;
 
+/// In real_ip_header: not a field but what the connection began with.
+constexpr std::string_view kProxyProtocol = "proxy_protocol";
+
 struct RealIpConf {
     conf::Setting<Trusted> from;
     conf::Setting<std::string_view> header;
@@ -39,7 +42,8 @@ constexpr conf::Row kRows[] = {
         .repeats(),
     conf::row<&RealIpConf::header>(
         "real_ip_header", conf::kAnyHttp, conf::take(1),
-        "The field in which a trusted peer names the client.")
+        "The field in which a trusted peer names the client, or proxy_protocol for the header of that "
+        "protocol.")
         .defaults("X-Real-IP"),
     conf::row<&RealIpConf::recursive>(
         "real_ip_recursive", conf::kAnyHttp, conf::flag(),
@@ -86,6 +90,16 @@ Verdict learn_client(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
+Verdict learn_proxied(Exchange& exchange, const void* settings) {
+    const RealIpConf& conf = *static_cast<const RealIpConf*>(settings);
+    const net::ProxyHeader* const told = exchange.wire.proxied();
+    if (exchange.client == nullptr && told != nullptr &&
+        conf.from->contains(exchange.wire.peer())) {
+        exchange.client = exchange.arena.make<net::Address>(told->client.unpack());
+    }
+    return Verdict::Declined;
+}
+
 // nginx asks before the server's rules and, for what a location says, before its limits.
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
     const RealIpConf& conf = level.conf<RealIpConf>();
@@ -93,7 +107,8 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
     if (!is_asked || conf.from->empty()) {
         return {};
     }
-    return {.run = &learn_client, .settings = &conf};
+    return {.run = *conf.header == kProxyProtocol ? &learn_proxied : &learn_client,
+            .settings = &conf};
 }
 
 // ---- variables ----

@@ -44,8 +44,30 @@ Value get_connection_time(const void* subject, Arena& arena, std::string_view) {
     return kept(arena, {text.data(), std::min(end.size, text.size())});
 }
 
-Value get_nothing(const void*, Arena&, std::string_view) {
-    return Value::none();
+// ---- what a proxy told ----
+
+template <net::PeerAddress net::ProxyHeader::* Which>
+Value get_proxied_host(const void* subject, Arena& arena, std::string_view) {
+    const net::ProxyHeader* const header = of(subject).wire.proxied();
+    std::array<char, net::kMaxHostText> room{};
+    return header == nullptr ? Value::none() : kept(arena, (header->*Which).unpack().print_host(room));
+}
+
+template <net::PeerAddress net::ProxyHeader::* Which>
+Value get_proxied_port(const void* subject, Arena& arena, std::string_view) {
+    const net::ProxyHeader* const header = of(subject).wire.proxied();
+    if (header == nullptr) {
+        return Value::none();
+    }
+    const fmt::format_int text((header->*Which).unpack().port());
+    return kept(arena, {text.data(), text.size()});
+}
+
+Value get_proxied_tlv(const void* subject, Arena& arena, std::string_view name) {
+    const net::ProxyHeader* const header = of(subject).wire.proxied();
+    std::array<char, 10> room{};
+    const auto value = header == nullptr ? std::nullopt : net::find_tlv(header->tlvs, name, room);
+    return value ? kept(arena, *value) : Value::none();
 }
 
 Value get_https(const void*, Arena&, std::string_view) {
@@ -92,12 +114,12 @@ Value get_tcp(const void* subject, Arena& arena, std::string_view) {
 constexpr script::VariableRow kRows[] = {
     {"binary_remote_addr", get_binary_remote_addr, "The client's address as 4 or 16 bytes; \"unix:\" for a Unix socket."},
     {"connection_time", get_connection_time, "Seconds since the connection was accepted, with milliseconds.", false, true},
+    {"proxy_protocol_addr", get_proxied_host<&net::ProxyHeader::client>, "The client's address by the PROXY protocol."},
+    {"proxy_protocol_port", get_proxied_port<&net::ProxyHeader::client>, "The client's port by the PROXY protocol.", false, true},
+    {"proxy_protocol_server_addr", get_proxied_host<&net::ProxyHeader::server>, "The address that the client had connected to, by the PROXY protocol."},
+    {"proxy_protocol_server_port", get_proxied_port<&net::ProxyHeader::server>, "The port that the client had connected to, by the PROXY protocol.", false, true},
+    {"proxy_protocol_tlv_", get_proxied_tlv, "A TLV of the PROXY protocol: alpn, authority, unique_id, ssl_verify, ssl_cn …, or its type as 0x05.", true},
     {"https", get_https, "\"on\" where the connection is encrypted, else empty."},
-    {"proxy_protocol_addr", get_nothing, "The client's address in the PROXY header; not found without one."},
-    {"proxy_protocol_port", get_nothing, "The client's port in the PROXY header."},
-    {"proxy_protocol_server_addr", get_nothing, "The server's address in the PROXY header."},
-    {"proxy_protocol_server_port", get_nothing, "The server's port in the PROXY header."},
-    {"proxy_protocol_tlv_", get_nothing, "A type-length-value of the PROXY header by its name or number.", true},
     {"request_port", get_request_port, "The port in the host that was asked for; empty where it names none."},
     {"is_request_port", get_is_request_port, "\":\" where $request_port is not empty, else empty."},
     {"tcpinfo_rtt", get_tcp<&sys::TcpFacts::round_trip>, "TCP's round-trip time in microseconds.", false, true},

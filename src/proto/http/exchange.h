@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "conf/generation.h"
 #include "net/address.h"
+#include "net/proxy_protocol.h"
 #include "proto/http/module.h"
 #include "proto/http/reply.h"
 #include "proto/http/request.h"
@@ -49,6 +50,9 @@ class Wire {
     virtual Millis age() const { return {}; }
     /// Nothing where TCP carries nothing.
     virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
+
+    /// What a proxy told of the connection (listen … proxy_protocol); null: nothing.
+    virtual const net::ProxyHeader* proxied() const { return nullptr; }
 
     /// Brings the gauges of connections up to date; a wire may count moves at the end of a turn
     /// only. For whoever shows them.

@@ -44,11 +44,12 @@ struct ListenReading {
     conf::ListenOptions options;
     bool has_options = false;
     bool is_default = false;
+    ProtocolBits protocols = kNoProtocols;
 };
 
 bool refuse_option(conf::Build& build, const conf::Argument& argument) {
-    constexpr std::array<std::string_view, 8> kLater{
-        "ssl", "http2", "http3", "quic", "spdy", "proxy_protocol", "setfib", "accept_filter"};
+    constexpr std::array<std::string_view, 7> kLater{
+        "ssl", "http2", "http3", "quic", "spdy", "setfib", "accept_filter"};
     const std::string_view name = argument.text.substr(0, argument.text.find('='));
     if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
         return build.error(argument,
@@ -59,7 +60,7 @@ bool refuse_option(conf::Build& build, const conf::Argument& argument) {
     return build.error(
         argument, fmt::format("invalid parameter \"{}\"", argument.text),
         "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
-        "so_keepalive= or fastopen=");
+        "so_keepalive=, fastopen= or proxy_protocol");
 }
 
 // "name=number" with the number in 1..limit.
@@ -104,6 +105,10 @@ bool read_listen_option(conf::Build& build, const conf::Argument& argument, List
         return true;
     }
     if (text == "bind") {
+        return true;
+    }
+    if (text == "proxy_protocol") {
+        out.protocols |= kProxyProtocol;
         return true;
     }
     out.has_options = true;
@@ -158,7 +163,8 @@ bool add_address(conf::Build& build,
         }
         spec.options = reading.options;
     }
-    server.addresses.push_back({spec.key, directive.at, reading.is_default});
+    server.addresses.push_back(
+        {spec.key, directive.at, reading.is_default, reading.has_options, reading.protocols});
     return true;
 }
 

@@ -73,6 +73,7 @@ struct Port {
     const ServerNames* names = nullptr;
     std::uint16_t number = 0;  ///< $server_port; 0 for a Unix socket
     std::string_view key;      ///< "0.0.0.0:80", as log lines name it
+    bool has_proxy_header = false;  ///< connections begin with the PROXY protocol's header
 };
 
 /// The port that `listener` feeds in this configuration, or null where it is not there (any more).

@@ -258,12 +258,16 @@ void SiteBuilder::bind_rules(conf::Build& build, Location& location) {
 void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
     std::vector<const ServerDraft*> servers;
     const ServerDraft* chosen = nullptr;
+    PortProtocols protocols;
     for (const ServerDraft& server : servers_) {
         const AddressDraft* const address = find_address(server, key);
         if (address == nullptr) {
             continue;
         }
         servers.push_back(&server);
+        if (!protocols.add(address->protocols, address->has_options)) {
+            build.warn(address->at, fmt::format("protocol options redefined for {}", key));
+        }
         if (!address->is_default) {
             continue;
         }
@@ -280,6 +284,7 @@ void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
     conf::ListenSpec& spec = build.declare_listen(key);
     port->listener = spec.id;
     port->key = spec.key;
+    port->has_proxy_header = (protocols.all() & kProxyProtocol) != 0;
     port->default_server = (chosen != nullptr ? chosen : servers.front())->server;
     const auto address = net::Address::parse(spec.key);
     port->number = address ? address->port() : std::uint16_t{0};

@@ -12,6 +12,7 @@
 #include "conf/build.h"
 #include "conf/level.h"
 #include "proto/http/module.h"
+#include "proto/http/port_protocols.h"
 #include "proto/http/router.h"
 #include "proto/http/site.h"
 #include "proto/http/variable_slots.h"
@@ -36,6 +37,8 @@ struct AddressDraft {
     std::string_view key;
     conf::Position at;
     bool is_default = false;
+    bool has_options = false;  ///< of the socket
+    ProtocolBits protocols = kNoProtocols;
 };
 
 struct ServerDraft {

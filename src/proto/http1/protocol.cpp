@@ -37,6 +37,9 @@ void Http1::accept(net::Accepted connection) {
         destroy(*session);
         return;
     }
+    if (session->port().has_proxy_header) {
+        session->expect_proxy_header();
+    }
     session->run();
 }
 

@@ -24,12 +24,13 @@ constexpr std::uint16_t bit(State state) {
 }
 
 // kAllowed[from]: the states that may follow. Any state may end in destruction.
-constexpr std::array<std::uint16_t, 9> kAllowed = [] {
-    std::array<std::uint16_t, 9> table{};
+constexpr std::array<std::uint16_t, 10> kAllowed = [] {
+    std::array<std::uint16_t, 10> table{};
     const auto allow = [&table](State from, std::uint16_t to) {
         table[static_cast<std::size_t>(from)] = to;
     };
     allow(State::Idle, bit(State::Head));
+    allow(State::Proxy, bit(State::Head) | bit(State::Idle));
     allow(State::Head,
           bit(State::Idle) | bit(State::Deciding) | bit(State::Collecting) | bit(State::Body));
     allow(State::Deciding, bit(State::Collecting) | bit(State::Body));
@@ -163,6 +164,8 @@ Step Session::step() {
             return step_idle();
         case State::Head:
             return step_head();
+        case State::Proxy:
+            return step_proxy();
         case State::Deciding:
             return step_deciding();
         case State::Collecting:
@@ -190,12 +193,18 @@ void Session::go(State next) {
     }
 }
 
+// The row of a session that is not idle. The rules of a request run while the state is still Head.
+net::ConnectionRow Session::busy_row() const {
+    if (state_ == State::Proxy && talk_ == nullptr) {
+        return net::ConnectionRow::Waiting;
+    }
+    const bool is_reading = state_ == State::Proxy || (state_ == State::Head && !talk_->is_running);
+    return is_reading ? net::ConnectionRow::Reading : net::ConnectionRow::Writing;
+}
+
 void Session::publish_state() {
-    // The rules of a request run while the state is still Head.
-    const bool is_reading = state_ == State::Head && !talk_->is_running;
-    const net::ConnectionRow row = state_ == State::Idle ? net::ConnectionRow::Waiting
-                                   : is_reading          ? net::ConnectionRow::Reading
-                                                         : net::ConnectionRow::Writing;
+    const net::ConnectionRow row =
+        state_ == State::Idle ? net::ConnectionRow::Waiting : busy_row();
     if (row != counted_as_) {
         protocol_.connection_rows().subtract(counted_as_);
         protocol_.connection_rows().add(row);
@@ -384,6 +393,7 @@ void Session::settle() {
     }
     set_deadlines();
     const bool takes_input = state_ == State::Idle || state_ == State::Head ||
+                             state_ == State::Proxy ||
                              state_ == State::Collecting || state_ == State::Body;
     const bool is_blocked = talk_ != nullptr && !talk_->chain.empty();
     if (takes_input && !is_blocked && is_readable()) {
@@ -409,6 +419,7 @@ void Session::set_deadlines() {
         return;
     }
     switch (state_) {
+        case State::Proxy:
         case State::Idle:
             // Before its first request a connection has as long as a head may take.
             if (requests_ == 0) {

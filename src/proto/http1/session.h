@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/list.h"
@@ -12,6 +13,7 @@
 #include "conf/generation.h"
 #include "net/connection.h"
 #include "net/connection_rows.h"
+#include "net/proxy_protocol.h"
 #include "proto/http/body.h"
 #include "proto/http/site.h"
 #include "proto/http1/body_reader.h"
@@ -26,6 +28,7 @@ struct Framing;
 enum class State : std::uint8_t {
     Idle,        ///< nothing received since the last reply
     Head,        ///< part of a head is there
+    Proxy,       ///< the PROXY protocol's header is not whole yet
     Deciding,    ///< a rule waits; the reply is not decided
     Collecting,  ///< a handler waits for the request's body, which is being read
     Body,        ///< the reply is decided; the request's body is read and dropped
@@ -58,6 +61,12 @@ class Session final : public net::Connection, public SessionLink {
     bool adopt();
     /// Goes on until nothing more can be done now. The session may be destroyed meanwhile.
     void run();
+    /// The connection begins with the PROXY protocol's header. Before the first run().
+    void expect_proxy_header() { state_ = State::Proxy; }
+    /// What it told; null: nothing.
+    [[nodiscard]] const net::ProxyHeader* proxied() const { return proxied_.get(); }
+    /// Where the connection came in; after adopt().
+    [[nodiscard]] const http::Port& port() const { return *port_; }
     /// Ends an exchange that runs, gives back the talk. The socket is closed by the destructor.
     void abandon();
 
@@ -89,6 +98,7 @@ class Session final : public net::Connection, public SessionLink {
     inline Step step();
     inline Step step_idle();
     inline Step step_head();
+    Step step_proxy();
     Step step_deciding();
     Step step_collecting();
     Step step_body();
@@ -98,6 +108,7 @@ class Session final : public net::Connection, public SessionLink {
     Step step_lingering();
 
     void go(State next);
+    [[nodiscard]] net::ConnectionRow busy_row() const;
     Step receive_head(std::size_t limit);
     void start_exchange();
     inline Step begin_exchange(const HeadLimits& limits);
@@ -144,6 +155,7 @@ class Session final : public net::Connection, public SessionLink {
     Talk* talk_ = nullptr;
     conf::GenerationRef generation_;
     const http::Port* port_ = nullptr;
+    std::unique_ptr<net::ProxyHeader> proxied_;
     std::uint64_t number_;
     Millis started_;
     Millis moment_{};  ///< Idle: since when; Lingering: when it ends

@@ -64,6 +64,10 @@ std::uint32_t Talk::request_number() const {
     return session->requests();
 }
 
+const net::ProxyHeader* Talk::proxied() const {
+    return session->proxied();
+}
+
 void Talk::publish_state() {
     session->publish_state();
 }

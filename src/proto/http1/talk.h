@@ -39,6 +39,7 @@ class Talk final : public http::Wire {
     void want_body(http::Exchange& exchange) override;
     const net::Address& peer() const override;
     const net::Address& local() const override;
+    const net::ProxyHeader* proxied() const override;
     std::uint64_t connection_number() const override;
     std::uint32_t request_number() const override;
     void publish_state() override;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Session: the header of the PROXY protocol, which comes before the first request where the
+// listener says so. No other connection ever gets here.
+// Runs in: worker.
+#include <utility>
+
+#include "log/log.h"
+#include "proto/http1/protocol.h"
+#include "proto/http1/session.h"
+#include "proto/http1/talk.h"
+
+namespace sluice::http1 {
+
+namespace {
+
+/// What the log shows of a broken header: its line, or the mark that version 2 begins with.
+std::string_view shown(std::string_view input) {
+    constexpr std::size_t kMostOfLine = 128;
+    constexpr std::size_t kMostOfBinary = 16;
+    const std::string_view line = input.substr(0, input.find_first_of("\r\n"));
+    return line.empty() ? input.substr(0, kMostOfBinary) : line.substr(0, kMostOfLine);
+}
+
+}  // namespace
+
+// Nothing is answered where it is broken: who sends it is no client.
+Step Session::step_proxy() {
+    if (talk_ == nullptr) {
+        talk_ = &protocol_.take_talk(*this);
+        protocol_.note_busy(*this);
+    }
+    Talk& talk = *talk_;
+    net::ProxyHeader header;
+    const net::ProxyReading reading = net::read_proxy_header(talk.input(), header);
+    if (reading.outcome == net::ProxyOutcome::More) {
+        const Step step = receive_head(net::kMostProxyHeader);
+        if (step == Step::Wait && talk.filled == 0) {
+            protocol_.give_back(talk);
+            talk_ = nullptr;
+            protocol_.note_idle(*this);
+        }
+        return step;
+    }
+    if (reading.outcome == net::ProxyOutcome::Broken) {
+        log::write(generation_->is_compat() ? log::Level::Error : log::Level::Info,
+                   "{}: \"{}\" while reading PROXY protocol, client: {}, server: {}",
+                   reading.complaint, log::Escaped{shown(talk.input())}, peer().host(), port_->key);
+        return destroy();
+    }
+    if (reading.outcome == net::ProxyOutcome::Told) {
+        proxied_ = std::make_unique<net::ProxyHeader>(std::move(header));
+    }
+    talk.begin = talk.next = reading.size;
+    if (talk.begin < talk.filled) {
+        talk.head_started = loop().now();
+        go(State::Head);
+        return Step::Again;
+    }
+    talk.begin = talk.next = talk.filled = 0;
+    go(State::Idle);
+    return Step::Again;
+}
+
+}  // namespace sluice::http1
