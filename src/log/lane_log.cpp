@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "log/error_record.h"
 #include "log/escape.h"
@@ -66,6 +67,7 @@ void LaneLog::write_error(SinkId sink, Level level, pid_t pid, std::string_view 
                     .sink = sink,
                     .wall = sys::wall_now()},
                    room.size());
+    awaited_.errors = errors_.head();
 }
 
 void LaneLog::flush_wakeups() {
@@ -75,7 +77,8 @@ void LaneLog::flush_wakeups() {
     has_news_ = false;
     // A read-modify-write, not a load: it and the logger's own exchange are ordered one after the
     // other, so either we see its flag or it sees our head.
-    if (slot_->is_logger_asleep.exchange(0, std::memory_order_acq_rel) != 0) {
+    const bool is_asleep = slot_->is_logger_asleep.exchange(0, std::memory_order_acq_rel) != 0;
+    if (std::exchange(is_hurried_, false) || is_asleep) {
         // The eventfd can only fail where the logger has gone; the next one drains the lanes.
         static_cast<void>(sys::eventfd_signal(wakeup_));
     }

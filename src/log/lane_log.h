@@ -4,6 +4,7 @@
 // Runs in: worker, master.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <sys/types.h>
@@ -16,6 +17,13 @@
 #include "shm/shared_log.h"
 
 namespace sluice::log {
+
+/// Up to where in the lanes of one process lines are written, or are to be.
+struct LogMark {
+    std::uint64_t access = 0;
+    std::uint64_t errors = 0;
+    friend bool operator==(const LogMark&, const LogMark&) = default;
+};
 
 class LaneLog {
   public:
@@ -31,13 +39,24 @@ class LaneLog {
     void commit_access(SinkId sink, std::size_t size, Millis wall);
 
     /// The last access line goes to a file that it names.
-    void note_path_line() { path_mark_ = access_.head(); }
+    void note_path_line() { awaited_.access = access_.head(); }
 
-    /// Where the last such line ends; 0: there was none. For is_written().
-    [[nodiscard]] std::uint64_t path_mark() const { return path_mark_; }
+    /// Where the last line ends that somebody may look for as soon as a connection has ended: an
+    /// error line, or one of a file that it names.
+    [[nodiscard]] const LogMark& awaited() const { return awaited_; }
 
-    /// Whether the logger has written every access line up to `mark`.
-    [[nodiscard]] bool is_written(std::uint64_t mark) const { return access_.has_passed(mark); }
+    /// Whether the logger has written what lies before `mark`.
+    [[nodiscard]] bool is_written(const LogMark& mark) const {
+        return access_.has_passed(mark.access) && errors_.has_passed(mark.errors);
+    }
+
+    /// Somebody waits: flush_wakeups() wakes the logger out of a nap, too.
+    void hurry() { is_hurried_ = has_news_ = true; }
+
+    /// Somebody waited in vain: the logger is stuck until it is seen to move.
+    void note_stuck() { stuck_at_ = position(); }
+
+    [[nodiscard]] bool is_stuck() const { return stuck_at_ && *stuck_at_ == position(); }
 
     /// Counts an access line that had to be shortened.
     void count_cut_access() { access_.count_cut(); }
@@ -53,13 +72,19 @@ class LaneLog {
     [[nodiscard]] std::uint64_t dropped() const { return errors_.dropped() + access_.dropped(); }
 
   private:
+    [[nodiscard]] LogMark position() const {
+        return {.access = access_.tail(), .errors = errors_.tail()};
+    }
+
     shm::LaneWriter errors_;
     shm::LaneWriter access_;
     shm::Slot* slot_;
     int wakeup_;
-    std::uint64_t path_mark_ = 0;
+    LogMark awaited_;
+    std::optional<LogMark> stuck_at_;
     std::size_t prefix_ = 0;  ///< bytes before the line that is being rendered
     bool has_news_ = false;
+    bool is_hurried_ = false;
 };
 
 }  // namespace sluice::log

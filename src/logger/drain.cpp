@@ -19,8 +19,6 @@ namespace sluice::logger {
 namespace {
 
 constexpr std::size_t kBatch = 64;
-/// A sink is written as soon as this much waits for it.
-constexpr std::size_t kWriteBytes = 64 * 1024;
 
 PathFilesOptions options_of(const ipc::FileCacheEntry& cache) {
     return {.max = static_cast<std::size_t>(cache.max),
@@ -71,11 +69,14 @@ std::size_t Drain::turn(Millis now) {
     find_slots();
     wrote_path_files_ = false;
     std::size_t taken = 0;
-    for (const auto lane : {&SlotState::errors, &SlotState::access}) {
-        for (std::size_t i = 0; i < slots_.size(); ++i) {
-            const SlotId id{static_cast<std::uint16_t>(i)};
-            taken += slots_[i] ? drain_lane((*slots_[i]).*lane, id, now) : 0;
-        }
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const SlotId id{static_cast<std::uint16_t>(i)};
+        // A lane's tail passes an error line when it is written: ends of connections wait for that.
+        taken += slots_[i] ? drain_lane(slots_[i]->errors, id, {.now = now, .write_at = 1}) : 0;
+    }
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const SlotId id{static_cast<std::uint16_t>(i)};
+        taken += slots_[i] ? drain_lane(slots_[i]->access, id, {.now = now}) : 0;
     }
     flush_sinks(now, 0);
     tell_losses(now);
@@ -103,7 +104,7 @@ void Drain::find_slots() {
 }
 
 /// Empties one lane, but at most one ring's worth, so that a busy one does not starve the others.
-std::size_t Drain::drain_lane(shm::LaneReader& lane, SlotId slot, Millis now) {
+std::size_t Drain::drain_lane(shm::LaneReader& lane, SlotId slot, const Pace& pace) {
     std::array<shm::Record, kBatch> batch;
     std::size_t taken = 0;
     while (taken < lane.capacity()) {
@@ -112,10 +113,10 @@ std::size_t Drain::drain_lane(shm::LaneReader& lane, SlotId slot, Millis now) {
             break;
         }
         for (std::size_t i = 0; i < count; ++i) {
-            dispatch(batch[i], slot, now);
+            dispatch(batch[i], slot, pace.now);
             taken += shm::record_bytes(batch[i].body.size());
         }
-        flush_sinks(now, kWriteBytes);
+        flush_sinks(pace.now, pace.write_at);
         settle(lane);
     }
     return taken;

@@ -96,6 +96,11 @@ class Drain {
         int known_error = 0;
     };
 
+    struct Pace {
+        Millis now{};
+        std::size_t write_at = 64 * 1024;  ///< a sink is written as soon as this much waits for it
+    };
+
     /// What is to be told about lost lines.
     struct Losses {
         std::uint64_t in_lanes = 0;
@@ -108,7 +113,7 @@ class Drain {
     };
 
     void find_slots();
-    std::size_t drain_lane(shm::LaneReader& lane, SlotId slot, Millis now);
+    std::size_t drain_lane(shm::LaneReader& lane, SlotId slot, const Pace& pace);
     void dispatch(const shm::Record& record, SlotId slot, Millis now);
     void take_error(SinkState& state, const shm::Record& record, SlotId slot, Millis now);
     bool write_event(SinkState& state, const ErrorEvent& event);

@@ -44,10 +44,14 @@ class LaneWriter {
     /// End of what was published.
     [[nodiscard]] std::uint64_t head() const { return head_; }
 
+    /// Everything before it the reader has dealt with.
+    [[nodiscard]] std::uint64_t tail() const {
+        return lane_.control->tail.load(std::memory_order_acquire);
+    }
+
     /// Whether the reader has dealt with everything before `position`, an earlier head().
     [[nodiscard]] bool has_passed(std::uint64_t position) const {
-        const std::uint64_t tail = lane_.control->tail.load(std::memory_order_acquire);
-        return static_cast<std::int64_t>(tail - position) >= 0;
+        return static_cast<std::int64_t>(tail() - position) >= 0;
     }
 
   private:

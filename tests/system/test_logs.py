@@ -150,6 +150,15 @@ class VariablePaths(SluiceTest):
         os.kill(server.logger(), signal.SIGCONT)
         wait_for(lambda: self.text(server, "late.log"), what="the line")
 
+    def test_the_end_of_a_connection_comes_after_its_error_lines_too(self):
+        server = self.serve("error_log %%DIR%%/logs/error.log info;\n"
+                            "http { server { listen 127.0.0.1:%%PORT%%; root %%DIR%%/www; } }")
+        for i in range(20):
+            with server.connect() as client:
+                client.send(f"GET /missing-{i}- HTTP/1.0\r\n\r\n".encode())
+                self.assertIn(b"404", client.read_to_end())
+            self.assertIn(f"/missing-{i}-\" failed", server.error_log())
+
     def test_no_name_leads_out_of_the_folder(self):
         server = self.start_server()
         server.get("/?name=../../outside")

@@ -87,7 +87,7 @@ void Session::on_deadline_of(net::Connection& connection) {
         session.time_out_body();
         return;
     }
-    const bool is_paused = talk != nullptr && (talk->is_throttled || talk->log_mark != 0);
+    const bool is_paused = talk != nullptr && (talk->is_throttled || talk->waits_for_log);
     if (is_paused && talk->chain.empty()) {
         session.run();
         return;
@@ -441,7 +441,7 @@ void Session::set_deadlines() {
         case State::Deciding:
             if (talk_ != nullptr && (state_ == State::Deciding || talk_->waits_for_body)) {
                 clear_deadline();
-            } else if (talk_ != nullptr && talk_->log_mark != 0) {
+            } else if (talk_ != nullptr && talk_->waits_for_log) {
                 set_deadline_in(Talk::kLogPause);
             } else if (talk_ != nullptr && talk_->is_throttled) {
                 set_deadline(talk_->reply_started + talk_->rate.next_allowance(talk_->committed));

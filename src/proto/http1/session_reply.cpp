@@ -468,28 +468,35 @@ void Session::save_unsent() {
     outbox.clear();
 }
 
-// nginx writes such a line before it closes: who sees the end may move the file, or its folder, away.
-// Ours is written by the logger a moment later, and the end is what waits for it.
+// nginx writes error lines, and those of logs that they name, before it closes: who sees the end may
+// look for the line, or move its file away. Ours are written by the logger a moment later, and the
+// end is what waits for it. A logger that is stuck makes nobody wait but those whom it surprised.
 void Session::hold_end_for_log() {
     const log::Journal* const journal = log::Journal::installed();
-    const log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
-    if (lanes != nullptr) {
-        talk_->log_mark = lanes->path_mark();
-        talk_->log_limit = loop().now() + Talk::kLogLimit;
+    log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
+    if (lanes == nullptr || lanes->is_written(lanes->awaited()) || lanes->is_stuck()) {
+        return;
     }
+    talk_->waits_for_log = true;
+    talk_->log_mark = lanes->awaited();
+    talk_->log_limit = loop().now() + Talk::kLogLimit;
+    lanes->hurry();
 }
 
 bool Session::waits_for_log() {
     Talk& talk = *talk_;
-    if (talk.log_mark == 0) {
+    if (!talk.waits_for_log) {
         return false;
     }
     const log::Journal* const journal = log::Journal::installed();
-    const log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
-    if (lanes == nullptr || lanes->is_written(talk.log_mark) || loop().now() >= talk.log_limit) {
-        talk.log_mark = 0;
+    log::LaneLog* const lanes = journal == nullptr ? nullptr : journal->lanes();
+    if (lanes == nullptr || lanes->is_written(talk.log_mark)) {
+        talk.waits_for_log = false;
+    } else if (loop().now() >= talk.log_limit) {
+        lanes->note_stuck();
+        talk.waits_for_log = false;
     }
-    return talk.log_mark != 0;
+    return talk.waits_for_log;
 }
 
 Step Session::step_closing() {

@@ -114,7 +114,7 @@ void Talk::detach() {
     chain.clear();
     saved.reset();
     handled = 0;
-    log_mark = 0;
+    waits_for_log = false;
     closes = has_unread = false;
     large_head.reset();
 }

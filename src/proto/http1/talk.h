@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/units.h"
+#include "log/lane_log.h"
 #include "net/address.h"
 #include "net/chain.h"
 #include "net/chain_writer.h"
@@ -123,7 +124,8 @@ class Talk final : public http::Wire {
     bool is_throttled = false;   ///< limit_rate holds the body back
     bool has_continued = false;  ///< 100 Continue was sent
     bool closes = false;         ///< this reply is the connection's last
-    std::uint64_t log_mark = 0;  ///< the end waits until the log is written so far; 0: it need not
+    bool waits_for_log = false;  ///< the end waits until the log is written up to `log_mark`
+    log::LogMark log_mark;
     Millis log_limit{};          ///< but no longer than this
     bool has_unread = false;     ///< input that nobody will read: close lingers
 
