@@ -26,7 +26,7 @@ Connection::Connection(event::Loop& loop,
     };
     run = [](event::Posted& posted) {
         auto& self = static_cast<Connection&>(posted);
-        self.clear(kPutOff);
+        self.clear(kPutOff | kLeaving);
         self.on_event(self);
     };
 }
@@ -42,9 +42,14 @@ Result<> Connection::watch() {
 
 // An error or a hang-up is learnt by reading or writing, so both are worth trying then.
 void Connection::note(std::uint32_t events) {
-    clear(kHangUp);
+    const bool is_news = (bits_ & (kHangUp | kTold)) == kTold;
+    clear(kHangUp | kLeaving);
+    set(kTold);
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         set(kHangUp | kReadable);
+        if (is_news || (events & (EPOLLHUP | EPOLLERR)) != 0) {
+            set(kLeaving);
+        }
     }
     if ((events & EPOLLIN) != 0) {
         set(kReadable);

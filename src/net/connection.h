@@ -74,6 +74,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// The peer has sent its FIN (seen by recv or by an event), or the socket has failed.
     [[nodiscard]] bool is_peer_closed() const { return (bits_ & (kHangUp | kEnd)) != 0; }
 
+    /// on_event tells of a peer that has gone since the event before: its FIN, or a reset. Not so
+    /// where the first event since watch() brings the FIN: that may have come with what was read.
+    [[nodiscard]] bool is_peer_leaving() const { return (bits_ & kLeaving) != 0; }
+
     /// Reads once. Less than asked means empty (the readable bit goes), unless the last event told
     /// of a hang-up: then the end is still to be read. After a full read the bit stays; the caller
     /// reads again or calls yield(), for no further edge comes.
@@ -132,6 +136,8 @@ class Connection : public event::Pollable, private event::Timer, private event::
     static constexpr std::uint8_t kEnd = 8;     ///< recv saw the end
     static constexpr std::uint8_t kWatched = 16;
     static constexpr std::uint8_t kPutOff = 32;  ///< write() said Yield; a call of on_event is posted
+    static constexpr std::uint8_t kTold = 64;  ///< an event has come since watch()
+    static constexpr std::uint8_t kLeaving = 128;  ///< the event that is told now brought kHangUp
     // Replies of this size are never put off for the sake of others.
     static constexpr std::size_t kSmallWrite = 64 * 1024;
 

@@ -28,11 +28,12 @@ http {
         location /slowly/ { alias %%DIR%%/www/; send_timeout 1s; }
         location /reset/ { alias %%DIR%%/www/; send_timeout 300ms; reset_timedout_connection on; }
         location /rate { limit_rate 1; return 200 "0123456789012345678901234567890123456789"; }
+        location /paced/ { alias %%DIR%%/www/; limit_rate 4k; }
         location = /stub { stub_status; }
     }
 }
 """
-FILES = {"www/big": b"x" * BIG, "www/small": b"y" * 100}
+FILES = {"www/big": b"x" * BIG, "www/small": b"y" * 100, "www/page": b"z" * 6000}
 
 
 def head(path, fields=b""):
@@ -152,6 +153,21 @@ class Left(SluiceTest):
             connection.send(head("/stalled/small"))
             connection.sock.shutdown(socket.SHUT_WR)
             self.assertEqual(len(connection.read_reply().body), 100)
+
+    def test_so_is_one_whose_limited_reply_pauses(self):
+        with self.server.connect() as connection:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            connection.send(head("/paced/page"))
+            connection.sock.shutdown(socket.SHUT_WR)  # in one packet with the request
+            self.assertEqual(len(connection.read_reply().body), 6000)
+
+    def test_one_that_closes_its_half_in_the_pause_has_left(self):
+        with self.server.connect() as connection:
+            connection.send(head("/rate"))
+            self.assertEqual(connection.read_head().status, 200)
+            connection.sock.shutdown(socket.SHUT_WR)
+            line = re.search(r"200 (\d+) /rate\n", self.server.wait_accessed("/rate\n"))
+        self.assertLess(int(line[1]), 20)
 
 
 class UnknownLength(SluiceTest):

@@ -77,6 +77,14 @@ class Rates(SluiceTest):
                     reply = connection.read_reply()
                     self.assertEqual((reply.text, len(reply.header("x-long"))), ("ok", 12 * 7000))
 
+    def test_what_was_pipelined_behind_such_a_head_needs_no_further_event(self):
+        with self.server.connect() as connection:
+            connection.get("/other")  # the connection is watched, and its first event has come
+            connection.send(f"GET /heads?a={'a' * 7000} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+                            + b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertEqual(len(connection.read_reply().header("x-long")), 12 * 7000)
+            self.assertEqual(connection.read_reply().text, "ok")
+
     def test_half_a_head_is_logged_and_not_answered(self):
         with self.server.connect() as connection:
             connection.send(b"GET /half HTTP/1.1\r\nHost")

@@ -43,9 +43,11 @@ http {
             return 200 "fits";
         }
         location @large { return 200 "large: $request_body"; }
+        location /files/ { alias %%DIR%%/www/; }
     }
 }
 """
+FILES = {"www/full": b"f" * 8000}
 POST = b"POST %s HTTP/1.1\r\nHost: h\r\n"
 
 
@@ -61,6 +63,7 @@ def chunked(path, *parts):
 
 class RequestBody(SluiceTest):
     conf = CONF
+    files = FILES
 
     def ask(self, *pieces):
         with self.server.connect() as connection:
@@ -150,6 +153,21 @@ class RequestBody(SluiceTest):
                 connection.send(POST % path + expect + b"Content-Length: %d\r\n\r\n" % length)
                 reply = connection.read_reply()
                 self.assertEqual((reply.status, reply.keeps_alive()), (status, False))
+
+    def test_continue_is_sent_where_earlier_replies_fill_the_buffer(self):
+        outbox = 65536
+        with self.server.connect() as connection:
+            get = b"GET /files/%s HTTP/1.1\r\nHost: h\r\n\r\n"
+            head_size = len(connection.request(get % b"full").raw_head) + 4
+            rest = outbox - 7 * (head_size + len(FILES["www/full"]))
+            self.server.write("www/rest", b"r" * (rest - head_size - 10))
+            connection.send(get % b"full" * 7 + get % b"rest" + POST % b"/" +
+                            b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            for _ in range(8):
+                self.assertEqual(connection.read_reply().status, 200)
+            self.assertEqual(connection.read_head().status, 100)
+            connection.send(b"hello")
+            self.assertEqual(connection.read_reply().text, "hello|5|")
 
     def test_a_client_that_pauses_too_long_gets_408(self):
         for path in (b"/slow", b"/rate"):

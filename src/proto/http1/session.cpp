@@ -73,10 +73,10 @@ void Session::on_event_of(net::Connection& connection) {
 }
 
 // While limit_rate holds a reply back nothing is written that could fail, so a FIN that comes then
-// is taken for a client that left, as nginx takes it. One that came with the request is not: such
-// clients still read.
+// is taken for a client that left, as nginx takes it. One that came with the request, or before the
+// pause, is not: such clients still read.
 bool Session::is_left_in_pause() const {
-    return talk_ != nullptr && talk_->is_throttled && talk_->chain.empty() && is_peer_closed();
+    return talk_ != nullptr && talk_->is_throttled && talk_->chain.empty() && is_peer_leaving();
 }
 
 void Session::on_deadline_of(net::Connection& connection) {

@@ -126,7 +126,7 @@ class Session final : public net::Connection, public SessionLink {
     Step lose_body();
     void time_out_body();
     [[nodiscard]] Millis body_deadline() const;
-    void send_continue();
+    Step send_continue();
     [[nodiscard]] inline Framing decide_framing();
     [[nodiscard]] inline bool may_keep_alive(const http::CoreConf& core) const;
     [[nodiscard]] inline bool write_head(const Framing& framing, std::size_t bound);

@@ -109,7 +109,9 @@ Step Session::end_body(int status) {
 // kept if that can be, else to memory that all sessions share.
 Step Session::receive_body() {
     Talk& talk = *talk_;
-    send_continue();
+    if (send_continue() == Step::Gone) {
+        return Step::Gone;
+    }
     if (!is_readable() || talk.reads >= kReadsPerTurn) {
         return Step::Wait;
     }
@@ -179,16 +181,19 @@ Step Session::lose_body() {
     return flush() == Step::Gone ? Step::Gone : destroy();
 }
 
-// RFC 9110 §10.1.1: only for a client that waits for it.
-void Session::send_continue() {
+// RFC 9110 §10.1.1: only for a client that waits for it. Replies to earlier requests may fill the
+// outbox; flush() leaves it empty, also where they cannot leave yet.
+Step Session::send_continue() {
     if (talk_->has_continued || !talk_->expects_continue()) {
-        return;
+        return Step::Again;
     }
     talk_->has_continued = true;
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (protocol_.outbox().room() >= kContinue.size()) {
-        protocol_.outbox().append(kContinue);
+    if (protocol_.outbox().room() < kContinue.size() && flush() == Step::Gone) {
+        return Step::Gone;
     }
+    protocol_.outbox().append(kContinue);
+    return Step::Again;
 }
 
 // client_body_timeout counts from the last bytes; with client_body_min_rate each byte of the body

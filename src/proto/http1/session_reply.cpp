@@ -417,8 +417,9 @@ Step Session::finish_exchange() {
         yield();
         return Step::Wait;
     }
-    // A blocked client gets no further replies made for it.
-    return talk.chain.empty() ? Step::Again : Step::Wait;
+    // A blocked client gets no further replies made for it. A large head is in the chain now, and
+    // what is read already brings no further event.
+    return talk.chain.empty() ? Step::Again : flush();
 }
 
 // Again: nothing is left to send now. Wait: the kernel takes no more. Gone: the connection failed.

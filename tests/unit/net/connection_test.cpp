@@ -131,6 +131,27 @@ TEST_F(ConnectionTest, DataAndFinInOneEventAreBothSeen) {
     EXPECT_TRUE(session_->is_peer_closed());
 }
 
+TEST_F(ConnectionTest, AFinIsNewsOnceAndNotWhereItMayHaveComeWithTheRequest) {
+    ASSERT_TRUE(sys::shutdown(pair_.client.get(), SHUT_WR).has_value());
+    ASSERT_TRUE(session_->watch().has_value());
+    turn();
+    EXPECT_TRUE(session_->is_peer_closed());
+    EXPECT_FALSE(session_->is_peer_leaving()) << "the first event";
+
+    testing::TcpPair other = testing::tcp_pair(4608);
+    Session later(*loop_, std::move(other.server));
+    ASSERT_TRUE(later.watch().has_value());
+    turn();
+    ASSERT_TRUE(sys::shutdown(other.client.get(), SHUT_WR).has_value());
+    turn();
+    EXPECT_TRUE(later.is_peer_leaving());
+
+    later.yield();
+    turn();
+    EXPECT_TRUE(later.is_peer_closed());
+    EXPECT_FALSE(later.is_peer_leaving()) << "no event";
+}
+
 TEST_F(ConnectionTest, InputThatCameDuringAPauseIsReportedOnResume) {
     ASSERT_TRUE(session_->watch().has_value());
     session_->pause(PauseReason::Body);
