@@ -154,6 +154,14 @@ class Left(SluiceTest):
             connection.sock.shutdown(socket.SHUT_WR)
             self.assertEqual(len(connection.read_reply().body), 100)
 
+    def test_so_is_what_it_pipelined_behind_a_reply_that_took_several_turns(self):
+        with self.server.connect() as connection:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            connection.send(head("/big") + head("/small"))
+            connection.sock.shutdown(socket.SHUT_WR)
+            self.assertEqual(len(connection.read_reply().body), BIG)
+            self.assertEqual(len(connection.read_reply().body), 100)
+
     def test_so_is_one_whose_limited_reply_pauses(self):
         with self.server.connect() as connection:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)

@@ -234,6 +234,12 @@ Step Session::receive_head(std::size_t limit) {
     if (talk_->reads > 0 || !is_readable()) {
         return Step::Wait;
     }
+    // Replies that are made leave first: what is read now may be the client's FIN, and end all.
+    if (protocol_.outbox().has_news() || !talk_->chain.empty()) {
+        if (const Step step = flush(); step != Step::Again) {
+            return step;
+        }
+    }
     if (talk_->room() == 0) {
         talk_->make_room(limit);
     }
