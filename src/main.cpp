@@ -41,6 +41,8 @@ struct Options {
     bool shows_reference = false;
     bool shows_logs = false;
     sluice::master::LogWishes logs;
+    bool lints = false;
+    sluice::master::LintWishes lint;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -90,6 +92,15 @@ void add_logs_command(CLI::App& app, Options& options) {
     logs.add_option("--queue", wishes.queue, "take the lines of error_log mq:/NAME instead, the gravest first")
         ->type_name("/NAME")
         ->excludes(status, uri, since, json);
+}
+
+void add_lint_command(CLI::App& app, Options& options) {
+    CLI::App& lint = *app.add_subcommand(
+        "lint", "warn of known traps in a correct configuration; exits 2 where there are some");
+    lint.fallthrough();
+    lint.callback([&options] { options.lints = true; });
+    lint.add_flag("--json", options.lint.is_json, "an object for each warning, one a line");
+    lint.add_flag("--rules", options.lint.shows_rules, "print docs/lint.md, all rules, and exit");
 }
 
 void print(int fd, const std::string& text) {
@@ -156,6 +167,9 @@ int act(const Options& options, int argc, char** argv) {
     if (options.shows_logs) {
         return sluice::master::show_logs(start, options.logs);
     }
+    if (options.lints) {
+        return sluice::master::show_lint(start, options.lint);
+    }
     if (!options.order.empty()) {
         return sluice::master::send_order(start, options.order);
     }
@@ -181,6 +195,7 @@ int main(int argc, char** argv) {
     try {
         add_options(app, options);
         add_logs_command(app, options);
+        add_lint_command(app, options);
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);

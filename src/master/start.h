@@ -28,6 +28,12 @@ struct Start {
     const void* features = nullptr;  ///< conf::CompileOptions::features
 };
 
+/// What `sluice lint` was asked for.
+struct LintWishes {
+    bool is_json = false;
+    bool shows_rules = false;  ///< print docs/lint.md instead
+};
+
 /// Runs the server. Gives the exit code.
 /// Blocks: for the server's life; with `daemon on` until the server is ready or has failed.
 [[nodiscard]] int run(const Start& start);
@@ -41,5 +47,9 @@ struct Start {
 /// `sluice logs`: prints recent log records of the running server out of its shared memory.
 /// Blocks: with LogWishes::follows until the server ends or a signal comes.
 [[nodiscard]] int show_logs(const Start& start, const LogWishes& wishes);
+
+/// `sluice lint`: warns of known traps. Gives 0 for none, 1 where the configuration has errors, 2
+/// for some.
+[[nodiscard]] int show_lint(const Start& start, const LintWishes& wishes);
 
 }  // namespace sluice::master
