@@ -48,6 +48,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kMsieRefresh,  // makes another reply
     &modules::kHeaders,
     &modules::kCharset,
+    &modules::kUserId,  // behind kHeaders: its cookie is no one else's to change
     &modules::kReferer,
     &modules::kSecureLink,
     &modules::kRemoteUser,

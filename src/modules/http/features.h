@@ -22,6 +22,7 @@ extern const http::Module kAuthBasic;   ///< auth_basic.cpp
 extern const http::Module kSatisfy;     ///< satisfy.cpp; ends the access phase
 extern const http::Module kHeaders;     ///< headers.cpp: add_header, add_trailer, expires
 extern const http::Module kMsieRefresh; ///< msie_refresh.cpp
+extern const http::Module kUserId;     ///< userid.cpp: userid and its kin
 extern const http::Module kReferer;     ///< referer.cpp: valid_referers
 extern const http::Module kSecureLink;  ///< secure_link.cpp
 extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user
