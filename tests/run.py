@@ -10,7 +10,7 @@ tests/budget has); `# Time limit: 600 s` raises its limit. Last line: `N passed,
 
 A Python or unit test program that fails runs once more, alone, after all others. If it passes then, it
 counts as passed and is listed as unsteady: somebody has to mend it. There is no second run for a crash,
-a sanitizer's report or a program that does not end, none where more than MOST_UNSTEADY programs failed
+a sanitizer's report, a program that does not end or one that ends before its tests have, none where more than MOST_UNSTEADY programs failed
 (the run fails), and none with SLUICE_STRICT=1.
 """
 
@@ -33,9 +33,11 @@ DEFAULT_LIMIT = 300  # seconds; for what hangs, not for what is slow
 SLOWDOWN = 2 if os.environ.get("SLUICE_SANITIZED") else 1
 # One program that a busy machine upset says little about the product; more of them say that it is ill.
 MOST_UNSTEADY = 3
-# What is never blamed on the machine: reports of sanitizers and deaths by SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
+# What is never blamed on the machine: reports of sanitizers and deaths by SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV,
+# as a log, the harness or a comparison of exit codes tells them.
 NEVER_BY_CHANCE = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:|"
-                             r"core dumped|Segmentation fault|exited on signal (4|6|7|8|11)\b")
+                             r"core dumped|Segmentation fault|exited on signal (4|6|7|8|11)\b|"
+                             r"(exit code|exited with) -(4|6|7|8|11)\b|Error: -(4|6|7|8|11) != |!= -(4|6|7|8|11)\b")
 # Folders whose files are first inputs of a fuzz target, besides tests/fuzz/corpus/<target>.
 SEEDS = {
     "conf_text": ["conf", "../shared/corpora/nginx-config"],
@@ -63,6 +65,7 @@ class Outcome:
         self.passed, self.failed, self.skipped = passed, failed, skipped
         self.failures, self.skips = [], []
         self.ended_itself = True
+        self.has_report = True
 
     def may_be_unsteady(self):
         """Whether this failure may come from a busy machine, so that a second run is worth it."""
@@ -131,7 +134,7 @@ def run_program(program, seconds):
             text = output.read().decode("utf-8", "replace")
         outcome = read_report(program, report, process.returncode)
     outcome.output, outcome.seconds = text, time.monotonic() - start
-    outcome.ended_itself = not late and process.returncode >= 0
+    outcome.ended_itself = not late and process.returncode >= 0 and outcome.has_report
     if late:
         outcome.failed += 1
         outcome.failures.append(f"not finished after {program.limit} s")
@@ -171,9 +174,11 @@ def read_report(program, report, code):
         outcome.failures, outcome.skips = data["failures"], data["skips"]
     elif program.kind == "fuzz" and code == 0:
         outcome.passed = 1
-    if code != 0 and outcome.failed == 0:
+    outcome.has_report = data is not None or program.kind == "fuzz"
+    if outcome.failed == 0 and (code != 0 or not outcome.has_report):
+        # A test that calls exit(0) takes those behind it with it.
         outcome.failed += 1
-        outcome.failures.append(f"ended with {code}")
+        outcome.failures.append(f"ended with {code}" + ("" if outcome.has_report else " and no report"))
     return outcome
 
 

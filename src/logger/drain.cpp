@@ -48,6 +48,7 @@ Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
         if (!state->path_files) {
             state->path_files = std::make_unique<PathFiles>(options_of(entry.file_cache));
         }
+        state->path_files->set_options(options_of(entry.file_cache));
         state->path_files->reopen();
         return {};
     }
@@ -229,7 +230,7 @@ void Drain::flush_sinks(Millis now, std::size_t at_least) {
 void Drain::bury_leaving() {
     for (std::unique_ptr<SinkState>& state : sinks_) {
         if (state && state->is_leaving && state->sink.is_settled()) {
-            losses_.in_sinks += state->sink.dropped() - state->known_dropped;
+            count_losses(*state);
             state->sink.forget_backlog();
             state.reset();
         }
@@ -325,11 +326,7 @@ bool Drain::report_to(SinkState& state, log::Level level, std::string_view text)
 
 void Drain::tell_losses(Millis now) {
     each_lane([this](shm::LaneReader& lane) { count_losses(lane); });
-    each_sink([this](SinkState& state) {
-        const std::uint64_t dropped =
-            state.sink.dropped() + (state.path_files ? state.path_files->dropped() : 0);
-        losses_.in_sinks += dropped - std::exchange(state.known_dropped, dropped);
-    });
+    each_sink([this](SinkState& state) { count_losses(state); });
     if ((losses_.all() == 0 && losses_.cut == 0 && losses_.resets == 0) ||
         (has_reported_ && now < next_report_)) {
         return;
@@ -351,6 +348,12 @@ void Drain::count_losses(shm::LaneReader& lane) {
     losses_.in_lanes += found.dropped;
     losses_.cut += found.cut;
     losses_.resets += found.resets;
+}
+
+void Drain::count_losses(SinkState& state) {
+    const std::uint64_t dropped =
+        state.sink.dropped() + (state.path_files ? state.path_files->dropped() : 0);
+    losses_.in_sinks += dropped - std::exchange(state.known_dropped, dropped);
 }
 
 void Drain::tell_sick_sinks(Millis now) {

@@ -127,6 +127,7 @@ class Drain {
     void settle(shm::LaneReader& lane);
     void tell_losses(Millis now);
     void count_losses(shm::LaneReader& lane);
+    void count_losses(SinkState& state);
     void tell_sick_sinks(Millis now);
     template <class Visit>
     void each_lane(Visit&& visit);

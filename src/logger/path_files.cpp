@@ -25,7 +25,7 @@ constexpr Millis kRootValid{1'000};
 constexpr std::size_t kMaxRoots = 1024;
 
 /// Whether `fd` is still the file that the path names.
-bool is_same_file(int fd, const std::string& path) {
+bool is_file_at(int fd, const std::string& path) {
     const auto open = sys::file_info(fd);
     const auto named = sys::file_info_at(AT_FDCWD, path.c_str(), true);
     return open && named && open->inode == named->inode && open->device == named->device;
@@ -79,15 +79,21 @@ bool PathFiles::write_out(File& file, Millis now) {
     }
     if (const Result<> opened = ensure_open(file, now); !opened) {
         const std::string quoted = "\"" + file.path + "\"";
-        fail_lines(file, fmt::format("{}", log::Failure{opened.error(), quoted}), now);
+        fail_lines(file.lines, fmt::format("{}", log::Failure{opened.error(), quoted}), now);
         return false;
     }
-    if (const Result<> written = sys::write_all(file.fd.get(), file.lines); !written) {
-        fail_lines(file,
-                   fmt::format("write() to \"{}\" failed ({}: {})", file.path,
-                               written.error().code, log::error_text(written.error().code)),
-                   now);
-        return false;
+    std::string_view rest = file.lines;
+    while (!rest.empty()) {
+        const Result<sys::Transfer> done = sys::write(file.fd.get(), rest);
+        if (!done || done->is_blocked) {
+            const int code = done ? EAGAIN : done.error().code;
+            fail_lines(rest,
+                       fmt::format("write() to \"{}\" failed ({}: {})", file.path, code,
+                                   log::error_text(code)),
+                       now);
+            return false;
+        }
+        rest.remove_prefix(done->size);
     }
     return true;
 }
@@ -95,7 +101,7 @@ bool PathFiles::write_out(File& file, Millis now) {
 Result<> PathFiles::ensure_open(File& file, Millis now) {
     if (file.fd.is_open() && now - file.checked >= options_.valid) {
         file.checked = now;
-        if (!is_same_file(file.fd.get(), file.path)) {
+        if (!is_file_at(file.fd.get(), file.path)) {
             file.fd.reset();
         }
     }
@@ -134,16 +140,15 @@ bool PathFiles::has_root(const File& file, Millis now) {
         return true;
     }
     const int code = info ? ENOTDIR : info.error().code;
-    fail_lines(file,
+    fail_lines(file.lines,
                fmt::format("testing \"{}\" existence failed ({}: {})", file.root, code,
                            log::error_text(code)),
                now);
     return false;
 }
 
-void PathFiles::fail_lines(const File& file, std::string text, Millis now) {
-    const auto lines = static_cast<std::uint64_t>(std::ranges::count(file.lines, '\n'));
-    dropped_ += lines;
+void PathFiles::fail_lines(std::string_view lost, std::string text, Millis now) {
+    dropped_ += static_cast<std::uint64_t>(std::ranges::count(lost, '\n'));
     if (const auto kept_quiet = reports_.ask(now)) {
         report_ = std::move(text) + " while logging request";
         if (*kept_quiet > 0) {

@@ -71,7 +71,7 @@ class PathFiles {
     [[nodiscard]] bool write_out(File& file, Millis now);
     [[nodiscard]] Result<> ensure_open(File& file, Millis now);
     [[nodiscard]] bool has_root(const File& file, Millis now);
-    void fail_lines(const File& file, std::string text, Millis now);
+    void fail_lines(std::string_view lost, std::string text, Millis now);
     void trim(Millis now);
     void forget(Files::iterator file);
 

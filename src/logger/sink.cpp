@@ -8,6 +8,7 @@
 #include "log/escape.h"
 #include "logger/message_writer.h"
 #include "logger/queue_link.h"
+#include "logger/same_file.h"
 #include "logger/stream_writer.h"
 #include "logger/syslog_link.h"
 #include "sys/epoll.h"
@@ -58,7 +59,8 @@ Result<> Sink::open(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
     if (held_since_) {
         // As nginx does at USR1: what was held belongs to the old file.
         held_since_.reset();
-        write_out(Millis::max() - kRetry);
+        retry_at_ = Millis{};
+        write_out(retry_at_);
     }
     const ipc::SinkEntry old = std::exchange(entry_, entry);
     const Result<> opened = open_kind(old, std::move(fd));
@@ -82,14 +84,18 @@ Result<> Sink::open_kind(const ipc::SinkEntry& old, sys::UniqueFd fd) {
         case ipc::SinkKind::Queue:
             return open_queue(std::move(fd));
         default:
-            return open_descriptor(std::move(fd));
+            return open_descriptor(old, std::move(fd));
     }
 }
 
-Result<> Sink::open_descriptor(sys::UniqueFd fd) {
-    if (writer_) {
+Result<> Sink::open_descriptor(const ipc::SinkEntry& old, sys::UniqueFd fd) {
+    if (writer_ && old.gzip_level == entry_.gzip_level) {
         writer_->reopen(std::move(fd));
         return {};
+    }
+    if (writer_) {
+        // Compressed otherwise, or not any more. The thread's file is one that does not block.
+        end_writer();
     }
     if (entry_.gzip_level != 0 || TRY(can_block(fd.get()))) {
         writer_ = TRY(StreamWriter::start(
@@ -98,7 +104,8 @@ Result<> Sink::open_descriptor(sys::UniqueFd fd) {
         fd_.reset();
         return {};
     }
-    if (fd_ || (backlog_.is_torn() && ends_with_a_line(fd.get()))) {
+    if (fd_ ? !is_same_file(fd_.get(), fd.get())
+            : backlog_.is_torn() && ends_with_a_line(fd.get())) {
         backlog_.restart_line();
     }
     fd_ = std::move(fd);
@@ -108,13 +115,17 @@ Result<> Sink::open_descriptor(sys::UniqueFd fd) {
 
 /// A receiver that moved gets a new thread, which goes on where the old one stopped.
 Result<> Sink::open_syslog() {
+    end_writer();
+    writer_ = TRY(MessageWriter::start(backlog_, std::make_unique<SyslogLink>(entry_.syslog)));
+    syslog_.emplace(entry_.syslog);
+    return {};
+}
+
+void Sink::end_writer() {
     if (writer_) {
         dropped_ += writer_->dropped();
         writer_.reset();
     }
-    writer_ = TRY(MessageWriter::start(backlog_, std::make_unique<SyslogLink>(entry_.syslog)));
-    syslog_.emplace(entry_.syslog);
-    return {};
 }
 
 Result<> Sink::open_queue(sys::UniqueFd fd) {

@@ -90,9 +90,10 @@ class Sink {
 
   private:
     [[nodiscard]] Result<> open_kind(const ipc::SinkEntry& old, sys::UniqueFd fd);
-    [[nodiscard]] Result<> open_descriptor(sys::UniqueFd fd);
+    [[nodiscard]] Result<> open_descriptor(const ipc::SinkEntry& old, sys::UniqueFd fd);
     [[nodiscard]] Result<> open_syslog();
     [[nodiscard]] Result<> open_queue(sys::UniqueFd fd);
+    void end_writer();
     bool take_message(std::string_view line, const LineMeta& meta);
     bool drop_line();
     [[nodiscard]] std::size_t waiting() const;

@@ -11,6 +11,7 @@
 
 #include <climits>
 
+#include "logger/same_file.h"
 #include "sys/clock.h"
 #include "sys/epoll.h"
 #include "sys/file.h"
@@ -70,10 +71,12 @@ bool StreamWriter::collect(State& state) {
     const bool goes_on = queue_.collect(next);
     if (next) {
         unwatch();
+        if (!is_same_file(fd_.get(), next.get())) {
+            backlog_.restart_line();
+            member_.forget();
+        }
         fd_ = std::move(next);
         is_always_ready_ = false;
-        backlog_.restart_line();
-        member_.forget();
         state = State::Idle;
     }
     if (state == State::Idle) {

@@ -93,6 +93,8 @@ class Runner(unittest.TestCase):
         for what in ('self.fail("==1==ERROR: AddressSanitizer: heap-use-after-free")',
                      'self.fail("a.cpp:1:2: runtime error: signed integer overflow")',
                      'self.fail("worker process 7 exited on signal 11")',
+                     'self.fail("exit code -11")', "self.assertEqual(-6, 0)", "self.assertEqual(0, -11)",
+                     "import os; os._exit(0)", "import os; os._exit(1)",
                      "import os; os.abort()"):
             with self.subTest(what):
                 self.once("crash", what)

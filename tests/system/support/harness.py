@@ -265,8 +265,11 @@ class Sluice:
 
     def report(self):
         """What a failed test prints."""
-        return (f"--- configuration\n{read_text(self.conf)}\n--- stderr\n{self.stderr()[-4000:]}\n"
-                f"--- error log\n{self.error_log()[-8000:]}")
+        stderr, errors = self.stderr(), self.error_log()
+        # A crash must not be overlooked for what was logged after it.
+        grave = [line for line in (stderr + errors).splitlines() if any(word in line for word in BAD_WORDS)]
+        return (f"--- configuration\n{read_text(self.conf)}\n--- stderr\n{stderr[-4000:]}\n"
+                f"--- error log\n{errors[-8000:]}\n--- alerts\n" + "\n".join(grave[:40]))
 
     # --- talking to it
 

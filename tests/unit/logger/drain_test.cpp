@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "log/lane_log.h"
+#include "logger/gzip_member.h"
 #include "sys/clock.h"
 #include "sys/epoll.h"
 #include "sys/file.h"
@@ -248,6 +249,56 @@ TEST_F(DrainTest, LineCutByAFullDiskIsWrittenWholeAfterReopen) {
     EXPECT_EQ(contents(reopened.get()), "second line\n");
 }
 
+TEST_F(DrainTest, LineCutByAFullDiskIsCompletedWhereTheSameFileIsOpenedAgain) {
+    access("first line");
+    access("second line");
+    limit_file_size(15);
+    turn();
+    limit_file_size(RLIM_INFINITY);
+
+    open(kAccess, *sys::duplicate(access_.get()));
+    turn();
+
+    EXPECT_EQ(contents(access_.get()), "first line\nsecond line\n");
+}
+
+TEST_F(DrainTest, MemberCutByAFullDiskIsCompletedWhereTheSameFileIsOpenedAgain) {
+    const ipc::SinkEntry entry{
+        .id = kAccess, .kind = ipc::SinkKind::File, .path = "file.gz", .gzip_level = 1};
+    GzipMember member;
+    member.make("a line that is compressed\n", 1);
+    limit_file_size(15);
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(access_.get())));
+    access("a line that is compressed");
+    ASSERT_TRUE(turn_until([&] { return contents(access_.get()).size() == 15; }));
+    limit_file_size(RLIM_INFINITY);
+
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(access_.get())));
+    // The error log was cut, too, and has its pause.
+    now_ += Sink::kRetry;
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+
+    EXPECT_EQ(contents(access_.get()), member.unwritten());
+}
+
+TEST_F(DrainTest, LogThatIsNotCompressedAnyMoreGetsPlainLines) {
+    ipc::SinkEntry entry{
+        .id = kAccess, .kind = ipc::SinkKind::File, .path = "file", .gzip_level = 1};
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(access_.get())));
+    access("compressed");
+    turn();
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+    entry.gzip_level = 0;
+    const sys::UniqueFd next = *sys::memfd("log", 0);
+    ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(next.get())));
+
+    access("plain");
+    turn();
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+
+    EXPECT_EQ(contents(next.get()), "plain\n");
+}
+
 TEST_F(DrainTest, LineCutByAFullDiskIsEndedAndWrittenWholeByTheNextLogger) {
     access("first line");
     access("second line");
@@ -322,6 +373,49 @@ TEST_F(DrainTest, FullDiskDropsPastTheBacklogAndReportsOncePerPeriod) {
     const std::size_t second = all.find("log lines dropped", first + 1);
     ASSERT_NE(second, std::string::npos);
     EXPECT_EQ(all.find("log lines dropped", second + 1), std::string::npos) << all;
+}
+
+constexpr SinkId kPaths{2};
+
+void access_of_path(log::LaneLog& log, std::string_view path) {
+    const std::span<char> room = log.begin_access({.uri = {}, .path = path, .root = {}}, 1);
+    ASSERT_EQ(room.size(), 1U);
+    room[0] = 'x';
+    log.commit_access(kPaths, 1, Millis(0));
+}
+
+TEST_F(DrainTest, LossesOfNamedFilesAreToldOnceThoughTheirLogGoes) {
+    const ipc::SinkEntry entry{.id = kPaths, .kind = ipc::SinkKind::Paths, .path = "paths"};
+    ASSERT_TRUE(drain_->open_sink(entry, {}));
+    access_of_path(log_, "/no/such/folder/log");
+    turn();
+    EXPECT_NE(contents(errors_.get()).find(" 1 log lines dropped"), std::string::npos);
+    drain_->drop_sink(kPaths);
+    turn();
+    now_ += Millis(1000);
+    turn();
+
+    const std::string all = contents(errors_.get());
+    const std::size_t first = all.find("log lines dropped");
+    EXPECT_EQ(all.find("log lines dropped", first + 1), std::string::npos) << all;
+}
+
+TEST_F(DrainTest, NamedFilesFollowAChangeOfTheirCache) {
+    const std::string path = testing::TempDir() + "named." + std::to_string(sys::own_pid());
+    ipc::SinkEntry entry{.id = kPaths, .kind = ipc::SinkKind::Paths, .path = "paths"};
+    entry.file_cache = {.max = 10, .inactive_millis = 10'000, .min_uses = 1, .valid_millis = 60'000};
+    ASSERT_TRUE(drain_->open_sink(entry, {}));
+    entry.file_cache.max = 0;
+    ASSERT_TRUE(drain_->open_sink(entry, {}));
+    access_of_path(log_, path);
+    turn();
+    ASSERT_TRUE(sys::rename(path.c_str(), (path + ".old").c_str()));
+    access_of_path(log_, path);
+    turn();
+
+    EXPECT_EQ(sys::read_file(path.c_str(), 100).value_or("none"), "x\n") << "no file is kept open";
+    static_cast<void>(sys::unlink(path.c_str()));
+    static_cast<void>(sys::unlink((path + ".old").c_str()));
 }
 
 TEST_F(DrainTest, FullLaneIsReported) {

@@ -6,8 +6,11 @@
 #include <fstream>
 #include <sstream>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <gtest/gtest.h>
+
+#include "sys/process.h"
 
 namespace sluice::logger {
 namespace {
@@ -132,6 +135,24 @@ TEST_F(PathFilesTest, FailuresAreToldOncePerPeriodWithTheirNumber) {
     const auto second = files.take_report();
     ASSERT_TRUE(second);
     EXPECT_TRUE(second->ends_with(", and 2 more such failures before")) << *second;
+}
+
+TEST_F(PathFilesTest, CountsOnlyTheLinesThatAFullDiskRefused) {
+    static_cast<void>(sys::block_all_signals());
+    PathFiles files({});
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlimit small = limit;
+    small.rlim_cur = 8;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (const char* const line : {"first", "second", "third"}) {
+        files.take(path("a"), "", line);
+    }
+    files.flush(now_);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+
+    EXPECT_EQ(content("a"), "first\nse");
+    EXPECT_EQ(files.dropped(), 2U);
 }
 
 TEST_F(PathFilesTest, WritesNothingWithoutTheRoot) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <gtest/gtest.h>
@@ -101,6 +102,26 @@ TEST_F(SinkTest, HeldLinesBelongToTheFileThatIsReopened) {
 
     EXPECT_EQ(contents(file_.get()), "old\n");
     EXPECT_EQ(contents(fresh.get()), "new\n");
+}
+
+TEST_F(SinkTest, DescriptorThatCannotBeUsedLeavesTheOldOneWorking) {
+    const ipc::SinkEntry entry{.kind = ipc::SinkKind::File, .path = "file", .buffer = 1000};
+    ASSERT_TRUE(sink_.open(entry, *sys::open("/dev/full", O_WRONLY)));
+    ASSERT_TRUE(open_file(entry));
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlimit none = limit;
+    none.rlim_cur = 0;
+    sink_.take("line", kAccess);
+    sink_.flush(kNow);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+    EXPECT_FALSE(sink_.open(entry, {}));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+
+    sink_.stop_holding();
+    sink_.flush(kNow + 2 * Sink::kRetry);
+
+    EXPECT_EQ(contents(file_.get()), "line\n");
 }
 
 TEST_F(SinkTest, CompressedFileGetsWholeMembers) {
