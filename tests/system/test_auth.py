@@ -37,6 +37,10 @@ http {
         location /delayed { auth_basic realm; auth_basic_user_file users; auth_delay 400ms; }
         location /page { auth_basic realm; auth_basic_user_file users; error_page 401 /why; }
         location = /why { auth_basic off; internal; return 200 "why"; }
+        location /page/file { auth_basic realm; auth_basic_user_file users; error_page 401 /checked/off; }
+        location /page/named { auth_basic realm; auth_basic_user_file users; error_page 401 @named; }
+        location @named { auth_basic other; auth_basic_user_file users; }
+        location = /posted { alias %%DIR%%/www/in; error_page 405 /checked/off; }
         location /any/ {
             satisfy any;
             auth_basic realm; auth_basic_user_file users;
@@ -90,6 +94,17 @@ class Auth(SluiceTest):
         wait_for(lambda: all(text in self.server.error_log() for text in (
             'user "nobody" was not found in', "no user/password was provided")),
             what="the log lines")
+
+    def test_a_page_for_401_asks_for_the_password_too(self):
+        for path, body in (("/page", "why"), ("/page/file", "off")):
+            reply = self.server.get(path)
+            self.assertEqual((reply.status, reply.text), (401, body))
+            self.assertEqual(reply.all("www-authenticate"), ['Basic realm="realm"'])
+            self.assertIsNone(reply.header("last-modified"))  # the page's, not the resource's
+        # Asked again for the page itself: the client is told of one realm only.
+        self.assertEqual(self.server.get("/page/named").all("www-authenticate"), ['Basic realm="other"'])
+        reply = self.server.get("/posted", method="POST")
+        self.assertEqual((reply.status, reply.text, reply.header("allow")), (405, "off", "GET, HEAD"))
 
     def test_a_wrong_password_is_logged(self):
         self.status("/in", "plain", "wrong")

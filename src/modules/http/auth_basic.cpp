@@ -187,6 +187,7 @@ Verdict challenge(Exchange& exchange, std::string_view realm) {
         return exchange.finish(500);
     }
     const auto end = fmt::format_to_n(text, size, "Basic realm=\"{}\"", realm);
+    http::take_challenge_away(exchange.reply);  // of the request that this one's page is for
     if (!exchange.reply.add(exchange.arena, "WWW-Authenticate", {text, end.size})) {
         return exchange.finish(500);
     }

@@ -10,9 +10,6 @@
 
 namespace sluice::http {
 
-namespace {
-
-/// What rules before this one asked of the client is not asked any more.
 void take_challenge_away(Reply& reply) {
     ReplyHeader** at = &reply.headers;
     reply.last_header = nullptr;
@@ -25,8 +22,6 @@ void take_challenge_away(Reply& reply) {
         at = &(*at)->next;
     }
 }
-
-}  // namespace
 
 bool any_suffices(const Exchange& exchange) {
     return *exchange.location->core->satisfy == Satisfy::Any;

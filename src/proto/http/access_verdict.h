@@ -15,6 +15,9 @@ namespace sluice::http {
 /// The rule allows this client. Gives what the rule must answer.
 [[nodiscard]] Verdict allow_access(Exchange& exchange);
 
+/// What rules before this one asked of the client (WWW-Authenticate) is not asked any more.
+void take_challenge_away(Reply& reply);
+
 /// The rule refuses this client with 401 or 403. Gives what the rule must answer.
 [[nodiscard]] Verdict deny_access(Exchange& exchange, int status);
 

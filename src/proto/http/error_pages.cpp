@@ -106,7 +106,11 @@ Verdict use_error_page(Exchange& exchange, int status) {
     }
     const bool closes = exchange.reply.closes;
     const std::string_view range = exchange.reply.content_range;
+    ReplyHeader* const kept = exchange.reply.headers;  // WWW-Authenticate, Allow, Retry-After
+    ReplyHeader* const last = exchange.reply.last_header;
     exchange.discard_reply();
+    exchange.reply.headers = kept;
+    exchange.reply.last_header = last;
     exchange.reply.closes = closes;
     exchange.error_status = static_cast<std::uint16_t>(
         page->overwrite == ErrorPage::kKeepStatus ? shown_status(status) : page->overwrite);

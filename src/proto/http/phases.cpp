@@ -155,6 +155,9 @@ Verdict complete_head(Exchange& exchange) {
     if (exchange.error_status != 0) {
         reply.status = exchange.error_status;
         reply.reason = {};
+        if (reply.status != 200) {
+            reply.last_modified = UnixSeconds(-1);  // as nginx: a page's date is not the resource's
+        }
     }
     if (!reply.location.empty()) {
         if (reply.location.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
