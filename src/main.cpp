@@ -43,6 +43,8 @@ struct Options {
     sluice::master::LogWishes logs;
     bool lints = false;
     sluice::master::LintWishes lint;
+    bool diffs = false;
+    sluice::master::DiffWishes diff;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -101,6 +103,18 @@ void add_lint_command(CLI::App& app, Options& options) {
     lint.callback([&options] { options.lints = true; });
     lint.add_flag("--json", options.lint.is_json, "an object for each warning, one a line");
     lint.add_flag("--rules", options.lint.shows_rules, "print docs/lint.md, all rules, and exit");
+}
+
+void add_diff_command(CLI::App& app, Options& options) {
+    CLI::App& diff = *app.add_subcommand(
+        "diff", "show what a reload of the running server would change");
+    diff.fallthrough();
+    diff.callback([&options] { options.diffs = true; });
+    diff.add_flag("--exit-code", options.diff.tells_code,
+                  "exit with 1 where something would change, 2 where that cannot be told");
+    diff.add_option("--pid-file", options.diff.pid_file,
+                    "pid file of the running server, where the new configuration names another")
+        ->type_name("FILE");
 }
 
 void print(int fd, const std::string& text) {
@@ -170,6 +184,9 @@ int act(const Options& options, int argc, char** argv) {
     if (options.lints) {
         return sluice::master::show_lint(start, options.lint);
     }
+    if (options.diffs) {
+        return sluice::master::show_diff(start, options.diff);
+    }
     if (!options.order.empty()) {
         return sluice::master::send_order(start, options.order);
     }
@@ -196,6 +213,7 @@ int main(int argc, char** argv) {
         add_options(app, options);
         add_logs_command(app, options);
         add_lint_command(app, options);
+        add_diff_command(app, options);
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);

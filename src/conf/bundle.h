@@ -97,6 +97,9 @@ class Replay final : public Facts {
 
     [[nodiscard]] const BundleHead& head() const { return head_; }
 
+    /// Everything that was recorded.
+    [[nodiscard]] const Answers& answers() const { return answers_; }
+
     Result<std::string_view> file(std::string_view path) override;
     Result<std::vector<std::string>> glob(std::string_view pattern) override;
     std::optional<std::string> env(std::string_view name) override;

@@ -4,53 +4,13 @@
 #include "conf/generation.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "conf/compiler.h"
+#include "conf/difference.h"
 
 namespace sluice::conf {
-
-namespace {
-
-void append(std::string& out, const Directive& directive) {
-    for (const Argument& argument : directive.args) {
-        out += '\1';
-        out += argument.text;
-    }
-    out += '\2';
-}
-
-/// What is written of the directives of main and events, by name.
-using Written = std::map<std::string_view, std::string>;
-
-Written written_in(const Generation& generation) {
-    Written out;
-    for (const Directive& directive : generation.tree().directives) {
-        append(out[directive.name], directive);
-        if (directive.name == "events") {
-            for (const Directive& child : directive.children) {
-                append(out[child.name], child);
-            }
-        }
-    }
-    return out;
-}
-
-/// The row's effective text: as written, or its default, in the form that append() gives.
-std::string effective_text(const Row& row, const Written& written, bool is_compat) {
-    const auto found = written.find(row.name);
-    if (found != written.end()) {
-        return found->second;
-    }
-    const bool is_better = row.has_better && !is_compat;
-    std::string text(is_better ? row.better_text : row.default_text);
-    std::replace(text.begin(), text.end(), ' ', '\1');
-    return text.empty() ? text : '\1' + text + '\2';
-}
-
-}  // namespace
 
 Generation::~Generation() {
     for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
@@ -95,18 +55,9 @@ Compiled compile(Facts& facts, const CompileOptions& options) {
 }
 
 Applies strongest_change(const Generation& old, const Generation& next) {
-    const Written before = written_in(old);
-    const Written after = written_in(next);
     Applies strongest = Applies::InPlace;
-    for (const Module* module : next.main_level().modules) {
-        for (const Row& row : module->kind->rows) {
-            const bool is_relevant =
-                (row.contexts & (kMain | kEvents)) != 0 && row.how_applied > strongest;
-            if (is_relevant && effective_text(row, before, old.is_compat()) !=
-                                   effective_text(row, after, next.is_compat())) {
-                strongest = row.how_applied;
-            }
-        }
+    for (const Row* const row : changed_rows(old, next)) {
+        strongest = std::max(strongest, row->how_applied);
     }
     return strongest;
 }

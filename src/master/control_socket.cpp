@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kMaxRequest = 64;
 constexpr std::string_view kReload = "reload\n";
 constexpr std::string_view kLogs = "logs\n";
+constexpr std::string_view kConfiguration = "configuration\n";
 
 Result<net::Address> unix_address(const std::string& path) {
     const std::optional<net::Address> address = net::Address::parse("unix:" + path);
@@ -147,7 +148,10 @@ void ControlSocket::read_request(Client& client) {
         return;
     }
     if (client.request == kLogs) {
-        return hand_out_log(client);
+        return hand_out(client, {.fd = log_fd_, .text = std::to_string(sys::own_pid())});
+    }
+    if (client.request == kConfiguration && answers_.on_configuration != nullptr) {
+        return hand_out(client, answers_.on_configuration(answers_.owner));
     }
     if (client.request != kReload) {
         client.request.pop_back();
@@ -167,14 +171,14 @@ void ControlSocket::reply_with(Client& client, std::string text) {
 }
 
 /// The answer is short and the first on its socket: it is sent at once or not at all.
-void ControlSocket::hand_out_log(Client& client) {
+void ControlSocket::hand_out(Client& client, const Handout& what) {
     // A second opening of the memfd that allows no writing.
-    const std::string own = "/proc/self/fd/" + std::to_string(log_fd_);
+    const std::string own = "/proc/self/fd/" + std::to_string(what.fd);
     const Result<sys::UniqueFd> fd = sys::open(own.c_str(), O_RDONLY);
     if (!fd) {
-        return reply_with(client, "error\nthe shared log cannot be opened for reading\n");
+        return reply_with(client, "error\nthe shared memory cannot be opened for reading\n");
     }
-    const std::string text = "ok " + std::to_string(sys::own_pid()) + "\n";
+    const std::string text = "ok " + what.text + "\n";
     const int passed = fd->get();
     static_cast<void>(sys::send_with_fds(client.socket.get(), text, {&passed, 1}));
     drop(client);

@@ -2,7 +2,7 @@
 // ControlSocket: the private Unix socket beside the pid file over which `-s reload` asks and waits
 // for the outcome, and `sluice logs` gets the shared log. A request is a line: "reload\n" is answered
 // by "ok <generation>\n", "logs\n" by "ok <pid>\n" with a descriptor of the shared log that allows
-// reading only; or "error\n" and a text, up to the end of the stream. Any other line is a question
+// reading only, "configuration\n" (`sluice diff`) likewise with the bundle in force; or "error\n" and a text, up to the end of the stream. Any other line is a question
 // whether an order that came as a signal is done ("workers=8\n"), answered when it is.
 // Runs in: master; ask() in the command line.
 #pragma once
@@ -33,10 +33,18 @@ class ControlSocket {
     /// nothing while there is none. Never called inside the turn that read the request's connection.
     using OnQuestion = std::optional<std::string> (*)(void* owner, std::string_view question);
 
+    /// What "configuration" is answered with.
+    struct Handout {
+        int fd = -1;       ///< of a memfd, stays the owner's
+        std::string text;  ///< behind "ok ", one line
+    };
+    using OnConfiguration = Handout (*)(void* owner);
+
     struct Answers {
         void* owner = nullptr;
         OnReload on_reload = nullptr;
         OnQuestion on_question = nullptr;
+        OnConfiguration on_configuration = nullptr;
     };
 
     /// Clients at a time; more are refused.
@@ -83,7 +91,7 @@ class ControlSocket {
     void accept_all();
     void serve(Client& client, std::uint32_t events);
     void read_request(Client& client);
-    void hand_out_log(Client& client);
+    void hand_out(Client& client, const Handout& what);
     void reply_with(Client& client, std::string text);
     void write_reply(Client& client);
     void drop(Client& client);

@@ -160,6 +160,14 @@ std::optional<std::string> Master::answer_question(std::string_view question) {
     return "error\nunknown request\n";
 }
 
+/// Besides the bundle: pid, generation, and what signals have changed: how many workers are wanted,
+/// the log level or "-".
+ControlSocket::Handout Master::hand_out_configuration() const {
+    return {.fd = current_.bundle.get(),
+            .text = fmt::format("{} {} {} {}", sys::own_pid(), current_.generation->number().value,
+                                wanted_workers(), live_.level ? log::name_of(*live_.level) : "-")};
+}
+
 std::optional<std::string> Master::answer_workers(std::uint64_t count) {
     if (live_.workers != count) {
         return live_.refusal.empty() ? "error\nanother order has followed\n"

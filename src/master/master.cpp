@@ -119,7 +119,9 @@ Result<> Master::open_machinery() {
             .on_question =
                 [](void* self, std::string_view question) {
                     return static_cast<Master*>(self)->answer_question(question);
-                }});
+                },
+            .on_configuration =
+                [](void* self) { return static_cast<Master*>(self)->hand_out_configuration(); }});
     control_->offer_log(region_->fd());
     if (const Result<> opened = control_->open(control_path(pid_file_.path())); !opened) {
         log::write(log::Level::Warn, "no control socket: {}", log::Failure{opened.error()});

@@ -161,6 +161,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void dump_zones() const;
     std::optional<std::string> answer_question(std::string_view question);
     std::optional<std::string> answer_workers(std::uint64_t count);
+    [[nodiscard]] ControlSocket::Handout hand_out_configuration() const;
 
     // ---- zone_saves.cpp: zones go to their files ----
     void save_zones(bool is_end);

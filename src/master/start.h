@@ -34,6 +34,12 @@ struct LintWishes {
     bool shows_rules = false;  ///< print docs/lint.md instead
 };
 
+/// What `sluice diff` was asked for.
+struct DiffWishes {
+    std::string pid_file;     ///< empty: what the configuration says
+    bool tells_code = false;  ///< exit with 1 for changes, 2 for trouble
+};
+
 /// Runs the server. Gives the exit code.
 /// Blocks: for the server's life; with `daemon on` until the server is ready or has failed.
 [[nodiscard]] int run(const Start& start);
@@ -51,5 +57,9 @@ struct LintWishes {
 /// `sluice lint`: warns of known traps. Gives 0 for none, 1 where the configuration has errors, 2
 /// for some.
 [[nodiscard]] int show_lint(const Start& start, const LintWishes& wishes);
+
+/// `sluice diff`: shows what a reload of the running server would change. Gives 0, or 1 where there
+/// is no server or no sound configuration.
+[[nodiscard]] int show_diff(const Start& start, const DiffWishes& wishes);
 
 }  // namespace sluice::master
