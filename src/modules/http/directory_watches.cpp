@@ -118,6 +118,7 @@ bool DirectoryWatches::confirm(DirectoryWatch& watch, Millis now) {
             listener_.moved(listener_.owner, watch);
         }
         watch.number = *number;
+        watch.begun = now;
         by_number_.emplace(*number, &watch);
     }
     watch.confirmed = now;

@@ -31,6 +31,7 @@ struct DirectoryWatch {
     int number = -1;         ///< the kernel's; -1: not watched (any more)
     std::uint32_t users = 0;
     Millis confirmed{};      ///< when `path` was last seen to be this directory
+    Millis begun{};  ///< when the kernel's watch began: what was read before may have changed since
     Millis second{};         ///< of `changes`
     std::uint32_t changes = 0;
     Millis muted_until{};    ///< it changes too often to be worth a turn each time

@@ -50,6 +50,7 @@ struct FileLoad : event::Work {
     std::string path;          ///< the thread's own: an entry belongs to the loop
     FileRequest request;
     FilePolicy policy;  ///< a copy: a location's own may go with its generation
+    Millis asked{};     ///< when it began
     LoadedFile loaded;
 };
 
@@ -159,7 +160,7 @@ std::expected<OpenFile*, int> OpenFileCache::look_up(FilePath path,
     if (!loaded) {
         loaded = load_file(request, Patience::Full);
     }
-    settle(file, *loaded, policy, now);
+    settle(file, *loaded, policy, now, now);
     return hand_out(file, policy, now);
 }
 
@@ -257,6 +258,7 @@ bool OpenFileCache::begin_load(OpenFile& file,
     load->request = request;
     load->request.path.text = load->path;
     load->policy = policy;
+    load->asked = loop_->now();
     load->run = [](event::Work& work) {
         auto& self = static_cast<FileLoad&>(work);
         std::optional<LoadedFile> loaded = load_file(self.request, Patience::Full);
@@ -290,7 +292,7 @@ void OpenFileCache::finish_load(FileLoad& done) {
     if (!is_wanted) {
         load->policy.is_on = false;  // something told meanwhile that it changed
     }
-    settle(file, load->loaded, load->policy, loop_->now());
+    settle(file, load->loaded, load->policy, load->asked, loop_->now());
     IntrusiveList<FileWait> waits;
     waits.splice(file.waits);
     while (FileWait* const wait = waits.pop_front()) {
@@ -299,10 +301,11 @@ void OpenFileCache::finish_load(FileLoad& done) {
     unpin(&file);
 }
 
-/// Takes over what was loaded; lists the entry where the policy wants it remembered.
+/// Takes over what was loaded since `asked`; lists the entry where the policy wants it remembered.
 void OpenFileCache::settle(OpenFile& file,
                            LoadedFile& loaded,
                            const FilePolicy& policy,
+                           Millis asked,
                            Millis now) {
     file.error = loaded.error;
     file.info = loaded.info;
@@ -330,6 +333,10 @@ void OpenFileCache::settle(OpenFile& file,
         ++file.pins;  // following a directory that was swapped forgets what was in the other
         file.watch = watches_->watch_parent_of(file.path, now);
         --file.pins;
+        if (file.watch != nullptr && file.watch->begun >= asked) {
+            // Nobody told of a change between the load and the watch: the next lookup looks.
+            file.checked = now - policy.valid;
+        }
     }
 }
 

@@ -182,7 +182,11 @@ class OpenFileCache {
                                   const FileRequest& request,
                                   const FilePolicy& policy);
     void finish_load(FileLoad& load);
-    void settle(OpenFile& file, LoadedFile& loaded, const FilePolicy& policy, Millis now);
+    void settle(OpenFile& file,
+                LoadedFile& loaded,
+                const FilePolicy& policy,
+                Millis asked,
+                Millis now);
     void forget(std::string_view path);
     void forget_watched(const DirectoryWatch& watch);
     void drop_content(OpenFile& file);

@@ -2,6 +2,9 @@
 // OpenFileCache with a pool: files that are not in memory are loaded by a thread, those who want one
 // share the load, and an entry that something happens to meanwhile still answers them. The fault
 // switch makes every file cold, and lets a name with "hang" hang until "<name>.go" exists.
+#include <poll.h>
+#include <sys/inotify.h>
+
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +17,7 @@
 #include "event/pool.h"
 #include "modules/http/open_file_cache.h"
 #include "sys/fault.h"
+#include "sys/file_events.h"
 
 namespace sluice::modules {
 namespace {
@@ -91,6 +95,35 @@ TEST_F(ColdFilesTest, AThreadLoadsWhatIsNotInMemory) {
     unpin(loading);
     EXPECT_EQ(ask("a", &loading), 0) << "a hit";
     EXPECT_EQ(pool_->pending(), 0U);
+}
+
+// Its directory is watched only when the load is done, so no event tells of this change.
+TEST_F(ColdFilesTest, AChangeBetweenTheLoadAndTheWatchIsSeenByTheNextLookup) {
+    policy_.has_events = true;
+    policy_.valid = Millis(3'600'000);
+    write("a", "old");
+    const sys::UniqueFd inotify = sys::inotify().value();
+    ASSERT_TRUE(loop_->run_once(Millis(0)));
+    ASSERT_GE(::inotify_add_watch(inotify.get(), path("a").c_str(), IN_CLOSE_NOWRITE), 0);
+    OpenFile* loading = nullptr;
+    ASSERT_EQ(ask("a", &loading), EINPROGRESS);
+    Waiting waiting;
+    waiting.file = loading;
+    loading->waits.push_back(waiting);
+    pollfd read_through{.fd = inotify.get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&read_through, 1, 10'000), 1) << "the thread has read and closed it";
+    write("a", "newer");
+
+    turn_until_ready(waiting);
+    EXPECT_EQ(loading->memory(), "old");
+    unpin(loading);
+
+    sys::set_fault("cold-files", false);
+    const std::string text = path("a");
+    const auto again = cache_->look_up({.text = text}, Want::Content, policy_, loop_->now(), nullptr);
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ((*again)->memory(), "newer");
+    unpin(*again);
 }
 
 TEST_F(ColdFilesTest, ManyWaitForOneLoad) {
