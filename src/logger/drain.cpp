@@ -19,6 +19,8 @@ namespace sluice::logger {
 namespace {
 
 constexpr std::size_t kBatch = 64;
+/// So long a sink that nobody names any more may take to write what it holds.
+constexpr Millis kLeavingLimit{30'000};
 
 PathFilesOptions options_of(const ipc::FileCacheEntry& cache) {
     return {.max = static_cast<std::size_t>(cache.max),
@@ -41,6 +43,7 @@ Result<> Drain::open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd) {
         state = std::make_unique<SinkState>(entry, options_);
     }
     state->is_leaving = false;
+    state->gone_at.reset();
     state->is_main = entry.is_main;
     state->is_json = entry.is_json;
     state->main_level = static_cast<log::Level>(entry.main_level);
@@ -84,7 +87,7 @@ std::size_t Drain::turn(Millis now) {
     tell_sick_sinks(now);
     flush_sinks(now, 0);
     each_lane([this](shm::LaneReader& lane) { settle(lane); });
-    bury_leaving();
+    bury_leaving(now);
     return taken;
 }
 
@@ -226,10 +229,15 @@ void Drain::flush_sinks(Millis now, std::size_t at_least) {
     staged_for_paths_ = writes_paths ? 0 : staged_for_paths_;
 }
 
-/// Sinks that nobody names any more go when they have written everything.
-void Drain::bury_leaving() {
+/// Sinks that nobody names any more go when they have written everything, or had their time.
+void Drain::bury_leaving(Millis now) {
     for (std::unique_ptr<SinkState>& state : sinks_) {
-        if (state && state->is_leaving && state->sink.is_settled()) {
+        if (!state || !state->is_leaving) {
+            continue;
+        }
+        state->gone_at = state->gone_at.value_or(now + kLeavingLimit);
+        if (state->sink.is_settled() || now >= *state->gone_at) {
+            state->sink.give_up();
             count_losses(*state);
             state->sink.forget_backlog();
             state.reset();

@@ -41,7 +41,8 @@ class Drain {
 
     /// Adds a sink, or gives one a new descriptor and new options.
     [[nodiscard]] Result<> open_sink(const ipc::SinkEntry& entry, sys::UniqueFd fd);
-    /// Forgets a sink once it has written what it holds; lines for it that come later are unknown.
+    /// Forgets a sink once it has written what it holds, or half a minute later, when the rest is
+    /// lost and counted; lines for it that come later are unknown.
     void drop_sink(SinkId id);
     /// The end is near: buffers are not held any more.
     void stop_holding();
@@ -92,6 +93,7 @@ class Drain {
         bool is_main = false;
         log::Level main_level = log::Level::Error;
         bool is_leaving = false;
+        std::optional<Millis> gone_at;  ///< when a leaving one is given up
         std::uint64_t known_dropped = 0;
         int known_error = 0;
     };
@@ -121,7 +123,7 @@ class Drain {
     void learn_main_sink(SinkId sink, pid_t writer);
     SinkState* sink_of(SinkId id);
     bool take_for_path(SinkState& state, const log::AccessRecord& record);
-    void bury_leaving();
+    void bury_leaving(Millis now);
     bool report_to(SinkState& state, log::Level level, std::string_view text);
     void flush_sinks(Millis now, std::size_t at_least);
     void settle(shm::LaneReader& lane);

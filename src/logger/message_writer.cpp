@@ -43,6 +43,14 @@ void MessageWriter::end_frame(std::string& out, std::size_t start) {
     std::memcpy(out.data() + start, &size, sizeof size);
 }
 
+std::uint64_t MessageWriter::count_frames(std::string_view frames) {
+    std::uint64_t count = 0;
+    for (; !frames.empty(); ++count) {
+        frames.remove_prefix(first_frame(frames).size());
+    }
+    return count;
+}
+
 Result<std::unique_ptr<Writer>> MessageWriter::start(shm::Backlog& backlog,
                                                     std::unique_ptr<MessageLink> link) {
     std::unique_ptr<MessageWriter> writer(new MessageWriter(backlog, std::move(link)));

@@ -31,6 +31,7 @@ class MessageWriter final : public Writer {
     [[nodiscard]] static std::size_t begin_frame(std::string& out, std::uint8_t severity);
     /// Ends the frame that begins at `start`.
     static void end_frame(std::string& out, std::size_t start);
+    [[nodiscard]] static std::uint64_t count_frames(std::string_view frames);
 
   private:
     /// What the thread waits for.

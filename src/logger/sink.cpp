@@ -128,6 +128,17 @@ void Sink::end_writer() {
     }
 }
 
+void Sink::give_up() {
+    end_writer();
+    if (is_settled()) {
+        return;
+    }
+    const std::string_view rest = backlog_.lines(backlog_.head());
+    dropped_ += takes_messages() ? MessageWriter::count_frames(rest)
+                                 : static_cast<std::uint64_t>(std::ranges::count(rest, '\n'));
+    backlog_.take_away(rest.size());
+}
+
 Result<> Sink::open_queue(sys::UniqueFd fd) {
     if (writer_) {
         writer_->reopen(std::move(fd));

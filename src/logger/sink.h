@@ -70,6 +70,9 @@ class Sink {
         }
     }
 
+    /// Drops, and counts, what is not written. Blocks: until a write that is under way returns.
+    void give_up();
+
     /// Lines dropped since the sink exists.
     [[nodiscard]] std::uint64_t dropped() const {
         return dropped_ + (writer_ ? writer_->dropped() : 0);

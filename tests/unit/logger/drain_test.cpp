@@ -400,6 +400,25 @@ TEST_F(DrainTest, LossesOfNamedFilesAreToldOnceThoughTheirLogGoes) {
     EXPECT_EQ(all.find("log lines dropped", first + 1), std::string::npos) << all;
 }
 
+TEST_F(DrainTest, SinkThatLeavesAndNeverWorksIsGivenUpAndItsLinesAreCounted) {
+    open(kAccess, *sys::open("/dev/full", O_WRONLY));
+    access("one");
+    access("two");
+    turn();
+    drain_->drop_sink(kAccess);
+    turn();
+    EXPECT_FALSE(drain_->is_settled());
+
+    now_ += Millis(30'000);
+    turn();
+    turn();
+
+    EXPECT_TRUE(drain_->is_settled());
+    const std::string all = contents(errors_.get());
+    EXPECT_NE(all.find(" 2 log lines dropped (0 lane full, 2 sink not writable"), std::string::npos)
+        << all;
+}
+
 TEST_F(DrainTest, NamedFilesFollowAChangeOfTheirCache) {
     const std::string path = testing::TempDir() + "named." + std::to_string(sys::own_pid());
     ipc::SinkEntry entry{.id = kPaths, .kind = ipc::SinkKind::Paths, .path = "paths"};

@@ -240,6 +240,28 @@ TEST_F(SinkTest, SyslogThatMovesGetsLaterLines) {
     EXPECT_EQ(sink_.dropped(), 0U);
 }
 
+TEST_F(SinkTest, MessagesThatAreGivenUpAreCounted) {
+    const sys::UniqueFd nobody = *sys::socket(AF_INET, SOCK_STREAM);
+    const net::Address any = *net::Address::parse("127.0.0.1:0");
+    ASSERT_TRUE(sys::bind(nobody.get(), any.raw(), any.size()));
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    ASSERT_TRUE(sys::local_address(nobody.get(), &storage, &size));
+    ipc::SinkEntry entry{.kind = ipc::SinkKind::Syslog, .path = "syslog:"};
+    entry.syslog.address = net::Address::from_kernel(storage, size).text();
+    entry.syslog.is_stream = true;
+    ASSERT_TRUE(sink_.open(entry, {}));
+    sink_.take("one", kAccess);
+    sink_.take("two", kAccess);
+    sink_.flush(kNow);
+    ASSERT_TRUE(wait_for([&] { return sink_.error() == ECONNREFUSED; }));
+
+    sink_.give_up();
+
+    EXPECT_TRUE(sink_.is_settled());
+    EXPECT_EQ(sink_.dropped(), 2U);
+}
+
 TEST_F(SinkTest, FullQueueDropsAndGoesOnWhenItIsRead) {
     const std::string name = "/sluice-sink-test-" + std::to_string(sys::own_pid());
     static_cast<void>(sys::queue_unlink(name.c_str()));
