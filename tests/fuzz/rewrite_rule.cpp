@@ -9,30 +9,14 @@
 #include <string_view>
 
 #include "modules/http/replacement_text.h"
+#include "no_wire.h"
 #include "proto/http/variable_slots.h"
 #include "proto/http/variables.h"
 
 namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
-
-class NoWire final : public http::Wire {
-  public:
-    void reply_ready(http::Exchange&) override {}
-
-    void wake(http::Exchange&) override {}
-
-    const net::Address& peer() const override { return address_; }
-
-    const net::Address& local() const override { return address_; }
-
-    std::uint64_t connection_number() const override { return 1; }
-
-    std::uint32_t request_number() const override { return 1; }
-
-  private:
-    net::Address address_ = *net::Address::parse("127.0.0.1:80");
-};
+using fuzz::NoWire;
 
 void require(bool condition) {
     if (!condition) {
