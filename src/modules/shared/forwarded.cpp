@@ -83,7 +83,8 @@ bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& tr
 
 std::optional<net::Address> parse_client(std::string_view text) {
     // As the kernel counts: longer is no address.
-    if (text.empty() || text.size() > 64 || text.starts_with("unix:")) {
+    // "unix" too: a port behind it would make it a socket's path.
+    if (text.empty() || text.size() > 64 || text == "unix" || text.starts_with("unix:")) {
         return std::nullopt;
     }
     const bool is_bare_v6 = text.find(':') != text.rfind(':') && !text.starts_with('[');

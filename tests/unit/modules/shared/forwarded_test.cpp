@@ -49,7 +49,7 @@ TEST(ParseClient, ReadsAddressesWithAndWithoutPorts) {
     EXPECT_EQ(parse_client("[::1]")->text(), "[::1]:0");
     EXPECT_EQ(parse_client("[::1]:80")->text(), "[::1]:80");
     for (const std::string_view text :
-         {"", "1.2.3", "1.2.3.4:", "1.2.3.4:99999", "[::1", "::1]", "unix:/x", "host", "1.2.3.4 "}) {
+         {"", "1.2.3", "1.2.3.4:", "1.2.3.4:99999", "[::1", "::1]", "unix", "unix:/x", "host", "1.2.3.4 "}) {
         EXPECT_FALSE(parse_client(text)) << text;
     }
 }
