@@ -11,11 +11,13 @@
 #include "conf/explain.h"
 #include "logger/run.h"
 #include "master/probe.h"
+#include "master/reading.h"
 #include "master/start.h"
 #include "registry/registry.h"
 #include "sys/fault.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "worker/explain.h"
 #include "worker/run.h"
 
 namespace {
@@ -45,6 +47,8 @@ struct Options {
     sluice::master::LintWishes lint;
     bool diffs = false;
     sluice::master::DiffWishes diff;
+    bool explains_request = false;
+    sluice::worker::ExplainWishes questions;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -117,6 +121,26 @@ void add_diff_command(CLI::App& app, Options& options) {
         ->type_name("FILE");
 }
 
+void add_explain_command(CLI::App& app, Options& options) {
+    CLI::App& explain = *app.add_subcommand(
+        "explain", "show what the server would answer to a request, and every decision on the way");
+    explain.fallthrough();  // -p and -c may stand behind the word
+    explain.callback([&options] { options.explains_request = true; });
+    sluice::worker::ExplainWishes& wishes = options.questions;
+    explain.add_option("URL", wishes.urls, "http://host/path?query; -: one a line from standard input")
+        ->required();
+    explain.add_option("-X,--request", wishes.method, "method of the request")
+        ->type_name("METHOD");
+    explain.add_option("-H,--header", wishes.fields, "a field of the request; may be repeated")
+        ->type_name("'NAME: VALUE'")
+        ->allow_extra_args(false);
+    explain.add_option("--client", wishes.client, "address that the request comes from")
+        ->type_name("ADDRESS");
+    explain.add_option("--connect", wishes.connect, "listening address that it comes in on")
+        ->type_name("ADDRESS:PORT");
+    explain.add_flag("--json", wishes.is_json, "an object a line for each URL");
+}
+
 void print(int fd, const std::string& text) {
     // Nowhere is left to report a failure to write to a standard descriptor.
     static_cast<void>(sluice::sys::write_all(fd, text));
@@ -148,6 +172,13 @@ int explain(const std::string& name) {
         sluice::conf::explain(sluice::registry::modules(), name);
     print(found.is_known ? 1 : 2, found.text + "\n");
     return found.is_known ? 0 : 1;
+}
+
+int explain_request(const sluice::master::Start& start, const Options& options) {
+    const auto reading = sluice::master::read_for_command(start);
+    return reading ? sluice::worker::explain(reading->generation, reading->identity,
+                                             start.places.prefix, options.questions)
+                   : 1;
 }
 
 int act(const Options& options, int argc, char** argv) {
@@ -187,6 +218,9 @@ int act(const Options& options, int argc, char** argv) {
     if (options.diffs) {
         return sluice::master::show_diff(start, options.diff);
     }
+    if (options.explains_request) {
+        return explain_request(start, options);
+    }
     if (!options.order.empty()) {
         return sluice::master::send_order(start, options.order);
     }
@@ -214,6 +248,7 @@ int main(int argc, char** argv) {
         add_logs_command(app, options);
         add_lint_command(app, options);
         add_diff_command(app, options);
+        add_explain_command(app, options);
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);

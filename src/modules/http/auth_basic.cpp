@@ -20,6 +20,7 @@
 #include "proto/http/access_verdict.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
+#include "proto/http/trace.h"
 #include "script/template_argument.h"
 #include "sys/file.h"
 
@@ -209,16 +210,23 @@ Verdict use(Exchange& exchange, const Judged& judged, std::string_view realm,
     const log::Level level = http::client_level(exchange, log::Level::Error);
     switch (judged.outcome) {
         case Outcome::Fits:
+            tell(exchange, http::Topic::Access, "auth_basic", "user \"{}\" and password fit {}", user,
+                 judged.file);
             return http::allow_access(exchange);
         case Outcome::NoUser:
+            tell(exchange, http::Topic::Access, "auth_basic", "user \"{}\" is not in {}: 401", user,
+                 judged.file);
             http::write_error(exchange, level, "user \"{}\" was not found in \"{}\"",
                               log::Escaped{user}, judged.file);
             break;
         case Outcome::Mismatch:
+            tell(exchange, http::Topic::Access, "auth_basic", "wrong password of \"{}\": 401", user);
             http::write_error(exchange, level, "user \"{}\": password mismatch",
                               log::Escaped{user});
             break;
         case Outcome::NoFile:
+            tell(exchange, http::Topic::Access, "auth_basic_user_file", "{} cannot be read",
+                 judged.file);
             return refuse_file(exchange, judged);
     }
     return challenge(exchange, realm);
@@ -231,10 +239,12 @@ Verdict authenticate(Exchange& exchange, const void* settings) {
         return exchange.finish(500);
     }
     if (realm == "off") {
+        tell(exchange, http::Topic::Access, "auth_basic", "off");
         return Verdict::Declined;
     }
     const auto given = basic_credentials(exchange.request, exchange.arena);
     if (!given) {
+        tell(exchange, http::Topic::Access, "auth_basic", "no user and password given: 401");
         http::write_error(exchange, log::Level::Info,
                           "no user/password was provided for basic authentication");
         return challenge(exchange, realm);

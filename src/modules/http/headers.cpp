@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "conf/places.h"
 #include "log/log.h"
 #include "modules/http/expires.h"
 #include "modules/http/features.h"
@@ -19,6 +20,8 @@
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/http_date.h"
+#include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -302,6 +305,7 @@ void add_expiry(Exchange& exchange, const ExpiresSetting& setting) {
     }
     const ExpiresFields fields = format_expires(expires, exchange.timings.started_wall, modified,
                                                 std::span<char, kExpiresRoom>(room, kExpiresRoom));
+    http::tell(exchange, http::Topic::Header, "expires", "{}", fields.cache_control);
     add(exchange, "Expires", fields.expires);
     add(exchange, "Cache-Control", fields.cache_control);
 }
@@ -323,10 +327,20 @@ Verdict add_trailers(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
+/// A field is known by its name's place in the text of the configuration.
+void tell_field(const Exchange& exchange, std::string_view name, std::string_view value) {
+    const conf::Directive* const at = conf::find_argument(*exchange.location->level, name);
+    http::tell(exchange, http::Topic::Header, at == nullptr ? conf::Position{} : at->at,
+               "\"{}\"{}", log::Escaped{value}, value.empty() ? ", left out" : "");
+}
+
 void add_own(Exchange& exchange, const AddedHeader& header) {
     const std::string_view value = exchange.render(header.value);
     if (!value.empty() && !is_sound(exchange, header.name, value)) {
         return;
+    }
+    if (exchange.trace != nullptr) [[unlikely]] {
+        tell_field(exchange, header.name, value);
     }
     take_validator_away(exchange, header.name);
     if (!value.empty()) {

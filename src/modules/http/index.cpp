@@ -12,6 +12,7 @@
 #include "proto/http/core_conf.h"
 #include "proto/http/error_line.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -115,6 +116,7 @@ Verdict find_index(Exchange& exchange, const void* settings) {
     for (const script::Template& text : *index.names) {
         const std::string_view name = exchange.render(text);
         if (name.starts_with('/')) {
+            http::tell(exchange, http::Topic::Redirect, "index", "{} is taken unseen", name);
             return exchange.redirect_to(name, request.args);
         }
         if (name.empty() || climbs(name)) {
@@ -129,12 +131,17 @@ Verdict find_index(Exchange& exchange, const void* settings) {
         if (found) {
             const bool is_directory = (*found)->info.is_directory();
             unpin(*found);
+            http::tell(exchange, http::Topic::Redirect, "index", "{} is {}", path,
+                       is_directory ? "a directory" : "there");
             if (!is_directory) {
                 return exchange.redirect_to(uri, request.args);
             }
         } else if (found.error() == EINPROGRESS) {
             return kIsLoading;
-        } else if (!is_directory_known) {
+        } else {
+            http::tell(exchange, http::Topic::Redirect, "index", "{} is not there", path);
+        }
+        if (!found && !is_directory_known) {
             const int status = status_without(exchange, found.error(), *index.policy);
             if (status == EINPROGRESS) {
                 return kIsLoading;

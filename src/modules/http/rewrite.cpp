@@ -31,12 +31,16 @@ struct RewriteConf {
 
 // Appends a step with a copy of its detail. False: an error was reported.
 template <class Detail>
-bool append(conf::Build& build, RewriteConf& conf, Step::Kind kind, const Detail& detail) {
+bool append(conf::Build& build,
+            const conf::Directive& directive,
+            RewriteConf& conf,
+            Step::Kind kind,
+            const Detail& detail) {
     const Detail* const kept = build.arena().make<Detail>(detail);
     if (kept == nullptr) {
         return build.error(conf::Position{}, "no memory for a rewrite rule");
     }
-    conf.program().steps.push_back({.kind = kind, .detail = kept});
+    conf.program().add({.kind = kind, .detail = kept}, directive.at);
     return true;
 }
 
@@ -77,7 +81,7 @@ bool set_set(conf::Build& build, const conf::Directive& directive, RewriteConf& 
         assignment.slot = declared->slot;
     }
     return script::compile_argument(build, directive.args[1], table, assignment.value) &&
-           append(build, conf, Step::Kind::Assign, assignment);
+           append(build, directive, conf, Step::Kind::Assign, assignment);
 }
 
 // ---- rewrite ----
@@ -140,26 +144,29 @@ bool set_rewrite(conf::Build& build, const conf::Directive& directive, RewriteCo
         out.pattern != nullptr &&
         compile_part(build, argument, is_split ? text.substr(0, mark) : text, out.path) &&
         (!is_split || compile_part(build, argument, text.substr(mark + 1), out.args));
-    return is_good && append(build, conf, Step::Kind::Rewrite, out);
+    return is_good && append(build, directive, conf, Step::Kind::Rewrite, out);
 }
 
 // ---- break, return ----
 
-bool set_break(conf::Build&, const conf::Directive&, RewriteConf& conf) {
-    conf.program().steps.push_back({.kind = Step::Kind::Break});
+bool set_break(conf::Build&, const conf::Directive& directive, RewriteConf& conf) {
+    conf.program().add({.kind = Step::Kind::Break}, directive.at);
     return true;
 }
 
 bool set_return(conf::Build& build, const conf::Directive& directive, RewriteConf& conf) {
     const std::optional<Answer> answer = read_answer(build, directive);
-    return answer && append(build, conf, Step::Kind::Return, *answer);
+    return answer && append(build, directive, conf, Step::Kind::Return, *answer);
 }
 
 // ---- if ----
 
 // The tests of `if`. What does not hold leads to the next alternative, and from the last one to the
 // end of the block: those steps are returned, for their `no` to be filled in.
-std::vector<std::size_t> append_tests(std::vector<Step>& steps, const Alternatives& alternatives) {
+std::vector<std::size_t> append_tests(RewriteProgram& program,
+                                      conf::Position at,
+                                      const Alternatives& alternatives) {
+    std::vector<Step>& steps = program.steps;
     std::vector<std::size_t> leaving;
     std::vector<std::size_t> entering;
     for (const std::vector<const Condition*>& all : alternatives) {
@@ -169,9 +176,10 @@ std::vector<std::size_t> append_tests(std::vector<Step>& steps, const Alternativ
         leaving.clear();
         for (const Condition* const condition : all) {
             leaving.push_back(steps.size());
-            steps.push_back({.kind = Step::Kind::Test,
-                             .yes = static_cast<std::uint32_t>(steps.size() + 1),
-                             .detail = condition});
+            program.add({.kind = Step::Kind::Test,
+                         .yes = static_cast<std::uint32_t>(steps.size() + 1),
+                         .detail = condition},
+                        at);
         }
         entering.push_back(steps.size() - 1);
     }
@@ -193,9 +201,9 @@ bool open_if(conf::Build& build, const conf::Directive& block, RewriteConf& conf
     level->conf<RewriteConf>().outer = &conf.program();
     std::vector<Step>& steps = conf.program().steps;
     const std::vector<std::size_t> leaving =
-        append_tests(steps, alternatives ? *alternatives : Alternatives{});
+        append_tests(conf.program(), block.at, alternatives ? *alternatives : Alternatives{});
     if (location != nullptr) {
-        steps.push_back({.kind = Step::Kind::Enter, .detail = location});
+        conf.program().add({.kind = Step::Kind::Enter, .detail = location}, block.at);
     }
     const bool is_good = build.run_block(block, *level) && alternatives.has_value();
     for (const std::size_t test : leaving) {

@@ -9,6 +9,7 @@
 #include "modules/http/files.h"
 #include "modules/http/replacement_text.h"
 #include "proto/http/complain.h"
+#include "proto/http/trace.h"
 #include "proto/http/variable_slots.h"
 
 namespace sluice::modules {
@@ -34,7 +35,16 @@ struct Run {
     const RewriteProgram& program;
     bool is_uri_changed = false;
     int status = 0;
+    std::size_t at = 0;  ///< the step that runs
 };
+
+/// Tells what the running step did. Its arguments must cost nothing: most runs have no listener.
+template <class... Args>
+void tell(const Run& run, fmt::format_string<Args...> format, const Args&... args) {
+    if (run.exchange.trace != nullptr) [[unlikely]] {
+        http::tell(run.exchange, http::Topic::Rewrite, run.program.places[run.at], format, args...);
+    }
+}
 
 // ---- if ----
 
@@ -66,6 +76,7 @@ Matched is_file(Run& run, std::string_view path, FileTest test) {
         return found.error() == EINPROGRESS ? Matched::Loading : Matched::No;
     }
     const bool is_match = is_such((*found)->info, test);
+    tell(run, "{} is {}there", path, is_match ? "" : "not ");
     unpin(*found);
     return is_match ? Matched::Yes : Matched::No;
 }
@@ -77,6 +88,7 @@ Matched match(Run& run, const script::Pattern& pattern, std::string_view subject
                           pattern.regex.pattern(), is_match ? "matches" : "does not match",
                           log::Escaped{subject});
     }
+    tell(run, "{} \"{}\"", is_match ? "matches" : "does not match", subject);
     if (!is_match) {
         run.exchange.captures = {};
         return Matched::No;
@@ -133,6 +145,7 @@ Flow assign(Run& run, const Assignment& assignment) {
     if (value.data() == nullptr) {
         return Flow::Failed;
     }
+    tell(run, "\"{}\"", value);
     if (assignment.set != nullptr) {
         assignment.set(&exchange, value);
         return Flow::On;
@@ -151,6 +164,7 @@ Flow redirect(Run& run, const Replacement& replacement) {
         http::write_error(run.exchange, log::Level::Notice, "rewritten redirect: \"{}\"",
                           log::Escaped{location});
     }
+    tell(run, "{} to \"{}\"", replacement.status, location);
     run.exchange.reply.location = location;
     run.status = replacement.status;
     return Flow::Redirect;
@@ -176,6 +190,11 @@ Flow change_uri(Run& run, const Replacement& replacement) {
                           log::Escaped{uri.path});
         return Flow::Refused;
     }
+    tell(run, "\"{}{}{}\" becomes \"{}{}{}\"{}", request.uri, request.args.empty() ? "" : "?",
+         request.args, uri.path, uri.args.empty() ? "" : "?", uri.args,
+         replacement.stays_here ? ", which stays in this location"
+         : replacement.ends     ? ", and the rules end"
+                                : "");
     request.uri = uri.path;
     request.args = uri.args;
     request.has_complex_uri = true;
@@ -271,6 +290,7 @@ Verdict run_program(Exchange& exchange, const void* settings) {
     Flow flow = Flow::On;
     std::size_t at = exchange.holdings == nullptr ? 0 : go_on(run);
     while (flow == Flow::On && at < program.steps.size()) {
+        run.at = at;
         const Step& step = program.steps[at++];
         switch (step.kind) {
             case Step::Kind::Test: {
@@ -278,6 +298,7 @@ Verdict run_program(Exchange& exchange, const void* settings) {
                 if (result == Matched::Loading) {
                     return pause(run, at - 1);
                 }
+                tell(run, "{}", result == Matched::Yes ? "holds" : "does not hold");
                 at = result == Matched::Yes ? step.yes : step.no;
                 flow = result == Matched::NoMemory ? Flow::Failed : Flow::On;
                 break;
@@ -292,9 +313,11 @@ Verdict run_program(Exchange& exchange, const void* settings) {
                 flow = rewrite(run, *static_cast<const Replacement*>(step.detail));
                 break;
             case Step::Kind::Break:
+                tell(run, "the rules end");
                 flow = leave(run);
                 break;
             case Step::Kind::Return:
+                tell(run, "answers");
                 return give(exchange, *static_cast<const Answer*>(step.detail));
         }
     }

@@ -66,9 +66,15 @@ struct Step {
 /// Owner: the settings of the block.
 struct RewriteProgram {
     std::vector<Step> steps;
+    std::vector<conf::Position> places;  ///< where the steps are written: read by reports only
     bool is_logged = false;  ///< rewrite_log
     bool is_server = false;  ///< runs before the location search
     const FilePolicy* policy = nullptr;
+
+    void add(const Step& step, conf::Position at) {
+        steps.push_back(step);
+        places.push_back(at);
+    }
 };
 
 /// The rule: `settings` is a RewriteProgram.

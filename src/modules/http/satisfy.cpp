@@ -14,6 +14,7 @@
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -56,12 +57,15 @@ Verdict settle(Exchange& exchange, const void*) {
     const int status = exchange.access_status;
     exchange.access_status = 0;
     const http::CoreConf& core = *exchange.location->core;
-    if (status == 401 && core.auth_delay->count() > 0) {
+    if (status == 401 && core.auth_delay->count() > 0 && exchange.trace == nullptr) {
         return delay(exchange, *core.auth_delay);
     }
     if (status == 403) {
         http::write_error(exchange, http::client_level(exchange, log::Level::Error),
                           "access forbidden by rule");
+    }
+    if (status != 0) {
+        http::tell(exchange, http::Topic::Access, "satisfy", "no rule allows, {}", status);
     }
     return status == 0 ? Verdict::Declined : exchange.finish(status);
 }

@@ -2,6 +2,7 @@
 // Static files: the last content handler.
 // Runs in: any (bind), worker (rules).
 #include <algorithm>
+#include <array>
 
 #include "log/log.h"
 #include "modules/http/features.h"
@@ -10,6 +11,7 @@
 #include "proto/http/core_conf.h"
 #include "proto/http/error_line.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "proto/http/uri.h"
 
 namespace sluice::modules {
@@ -71,6 +73,18 @@ Verdict redirect_to_directory(Exchange& exchange) {
     return exchange.finish(301);
 }
 
+/// Only where somebody listens. `error`: errno of the look-up, 0: `file` is there.
+[[gnu::cold, gnu::noinline]] void tell_file(const Exchange& exchange,
+                                            std::string_view path,
+                                            int error,
+                                            const OpenFile* file) {
+    constexpr std::array<std::string_view, 2> kNames{"root", "alias"};
+    http::tell(exchange, http::Topic::File, http::place_of(exchange, kNames), "{}: {}", path,
+               error != 0                   ? log::error_text(error)
+               : file->info.is_directory() ? "a directory"
+                                            : "found");
+}
+
 Verdict serve(Exchange& exchange, const void* settings) {
     const http::Request& request = exchange.request;
     const bool is_read = request.method == Method::Get || request.method == Method::Head;
@@ -78,6 +92,8 @@ Verdict serve(Exchange& exchange, const void* settings) {
         return refuse_method(exchange);
     }
     if (request.uri.ends_with('/')) {
+        http::tell(exchange, http::Topic::File, conf::Position{},
+                   "a directory without index, and no autoindex: 403");
         return refuse_listing(exchange);
     }
     const std::string_view path = http::file_path(exchange);
@@ -90,9 +106,15 @@ Verdict serve(Exchange& exchange, const void* settings) {
         if (found.error() == EINPROGRESS) {
             return kIsLoading;
         }
+        if (exchange.trace != nullptr) [[unlikely]] {
+            tell_file(exchange, path, found.error(), nullptr);
+        }
         return refuse_file(exchange, path, found.error());
     }
     OpenFile& file = **found;
+    if (exchange.trace != nullptr) [[unlikely]] {
+        tell_file(exchange, path, 0, &file);
+    }
     if (!file.info.is_regular() || !is_read) {
         const bool is_directory = file.info.is_directory();
         const bool is_regular = file.info.is_regular();

@@ -11,6 +11,7 @@
 #include "modules/http/files.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -122,9 +123,17 @@ Outcome try_one(Exchange& exchange, const Candidate& candidate, const FilePolicy
     }
     const auto found = look_up(exchange, path.empty() ? "/" : path, Want::Facts, policy);
     if (!found) {
-        return found.error() == EINPROGRESS ? Outcome::Loading : Outcome::Missing;
+        const bool is_loading = found.error() == EINPROGRESS;
+        if (!is_loading) {
+            http::tell(exchange, http::Topic::Redirect, "try_files", "\"{}\", {} is not there", name,
+                       path);
+        }
+        return is_loading ? Outcome::Loading : Outcome::Missing;
     }
     const bool is_match = candidate.is_directory == (*found)->info.is_directory();
+    http::tell(exchange, http::Topic::Redirect, "try_files", "\"{}\", {} is {}{}", name, path,
+               (*found)->info.is_directory() ? "a directory" : "a file",
+               is_match ? ": taken" : ", which is not what was asked for");
     unpin(*found);
     if (!is_match) {
         return Outcome::Missing;
@@ -137,6 +146,7 @@ Outcome try_one(Exchange& exchange, const Candidate& candidate, const FilePolicy
 
 Verdict go_to_last(Exchange& exchange, const TryFiles& files) {
     if (files.status != 0) {
+        http::tell(exchange, http::Topic::Redirect, "try_files", "none is there: {}", files.status);
         return exchange.finish(files.status);
     }
     const std::string_view last = exchange.render(files.last);

@@ -3,7 +3,7 @@
 // does the client may.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
-#include <vector>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -13,6 +13,7 @@
 #include "proto/http/access_verdict.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -29,9 +30,26 @@ struct AccessRule {
     net::Network network;
 };
 
-struct AccessConf {
-    conf::Setting<std::span<const AccessRule>> rules;
+/// Where the rules stand, in the same order: for reports, so that a check touches the rules alone.
+struct AccessRules {
+    std::span<const AccessRule> list;
+    std::span<const conf::Position> places;
 };
+
+struct AccessConf {
+    conf::Setting<AccessRules> rules;
+};
+
+/// `items` and one more, in the arena.
+template <class T>
+std::span<const T> with(std::span<const T> items, const T& more, Arena& arena) {
+    const auto kept = arena.make_span<T>(items.size() + 1);
+    if (!kept.empty()) {
+        std::copy_n(items.begin(), items.size(), kept.begin());
+        kept.back() = more;
+    }
+    return kept;
+}
 
 bool set_rule(conf::Build& build, const conf::Directive& directive, AccessConf& conf) {
     const conf::Argument& argument = directive.args[0];
@@ -52,14 +70,10 @@ bool set_rule(conf::Build& build, const conf::Directive& directive, AccessConf& 
         rule.who = AccessRule::Who::Network;
         rule.network = *network;
     }
-    std::vector<AccessRule> rules;
-    if (conf.rules.is_set) {
-        rules.assign(conf.rules->begin(), conf.rules->end());
-    }
-    rules.push_back(rule);
-    const auto kept = build.arena().make_span<AccessRule>(rules.size());
-    std::copy_n(rules.begin(), kept.size(), kept.begin());
-    conf.rules.value = kept;
+    AccessRules rules = conf.rules.is_set ? *conf.rules : AccessRules{};
+    rules.list = with(rules.list, rule, build.arena());
+    rules.places = with(rules.places, directive.at, build.arena());
+    conf.rules.value = rules;
     return true;
 }
 
@@ -90,13 +104,32 @@ bool fits(const AccessRule& rule, const net::Address& peer, const net::IpBytes& 
     return false;
 }
 
+/// `decided`: the rule that fits; as many as there are: none does.
+void tell_rules(const Exchange& exchange, const AccessRules& rules, std::size_t decided) {
+    const std::string client = exchange.peer().host();
+    for (std::size_t i = 0; i < rules.list.size(); ++i) {
+        const char* const verdict = i < decided             ? "does not fit"
+                                    : i > decided           ? "not asked, for"
+                                    : rules.list[i].allows ? "allows"
+                                                            : "forbids";
+        http::tell(exchange, http::Topic::Access, rules.places[i], "{} {}", verdict, client);
+    }
+    if (decided == rules.list.size()) {
+        http::tell(exchange, http::Topic::Access, conf::Position{},
+                   "no allow or deny fits {}: allowed", client);
+    }
+}
+
 Verdict check(Exchange& exchange, const void* settings) {
     const AccessConf& conf = *static_cast<const AccessConf*>(settings);
     const net::Address& peer = exchange.peer();
     const net::IpBytes ip = peer.ip();
     const auto rule = std::ranges::find_if(
-        *conf.rules, [&](const AccessRule& one) { return fits(one, peer, ip); });
-    if (rule == conf.rules->end()) {
+        conf.rules->list, [&](const AccessRule& one) { return fits(one, peer, ip); });
+    if (exchange.trace != nullptr) [[unlikely]] {
+        tell_rules(exchange, *conf.rules, static_cast<std::size_t>(rule - conf.rules->list.begin()));
+    }
+    if (rule == conf.rules->list.end()) {
         return Verdict::Declined;
     }
     if (rule->allows) {
@@ -111,7 +144,7 @@ Verdict check(Exchange& exchange, const void* settings) {
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
     const AccessConf& conf = level.conf<AccessConf>();
-    if (phase != http::Phase::Access || conf.rules->empty()) {
+    if (phase != http::Phase::Access || conf.rules->list.empty()) {
         return {};
     }
     return {.run = &check, .settings = &conf};

@@ -11,6 +11,7 @@
 #include "modules/shared/worker_context.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -253,11 +254,14 @@ Verdict limit_connections(Exchange& exchange, const void* settings) {
             return exchange.finish(500);
         }
         if (key.empty() || key.size() > shm::kMaxKeyBytes) {
+            http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
             continue;
         }
         if (!enter(*limit, key, now)) {
             return turn_away(exchange, conf, *limit, *note);
         }
+        http::tell(exchange, http::Topic::Limit, limit->at,
+                   "key \"{}\" in an empty copy of zone \"{}\": passes", key, limit->zone_name);
         place->release = &leave;
         place->zone = limit->zone->zone;
         place->key = key;

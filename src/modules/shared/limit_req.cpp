@@ -14,6 +14,7 @@
 #include "modules/shared/worker_context.h"
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -213,9 +214,17 @@ Judgement judge(Exchange& exchange, const Limits& limits, Millis now, bool& is_o
             is_out_of_memory = is_out_of_memory || key.data() == nullptr;
             if (key.empty() || key.size() > shm::kMaxKeyBytes ||
                 (!is_counted && limits.first->next == nullptr)) {
+                if (is_counted) {
+                    http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
+                }
                 continue;  // one limit alone is asked and counted in one step
             }
             const std::int64_t excess = pour(*limit, key, now, is_counted);
+            if (is_counted) {
+                http::tell(exchange, http::Topic::Limit, limit->at,
+                           "key \"{}\" in an empty copy of zone \"{}\": {}", key, limit->zone_name,
+                           excess > limit->burst ? "refused" : "passes");
+            }
             if (excess > limit->burst) {
                 return {.is_refused = true, .excess = excess, .limit = limit};
             }

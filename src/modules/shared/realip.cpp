@@ -12,6 +12,7 @@
 #include "modules/shared/features.h"
 #include "modules/shared/forwarded.h"
 #include "proto/http/exchange.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -86,6 +87,10 @@ Verdict learn_client(Exchange& exchange, const void* settings) {
         *conf.recursive);
     if (client) {
         exchange.client = exchange.arena.make<net::Address>(*client);
+        if (exchange.trace != nullptr) [[unlikely]] {
+            http::tell(exchange, http::Topic::Access, "set_real_ip_from", "the client is {}",
+                       client->host());
+        }
     }
     return Verdict::Declined;
 }

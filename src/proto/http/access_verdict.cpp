@@ -7,6 +7,7 @@
 
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 
 namespace sluice::http {
 
@@ -29,6 +30,7 @@ bool any_suffices(const Exchange& exchange) {
 
 Verdict allow_access(Exchange& exchange) {
     if (any_suffices(exchange)) {
+        tell(exchange, Topic::Access, "satisfy", "one rule that allows is enough");
         exchange.access_status = 0;
         take_challenge_away(exchange.reply);
         exchange.cursor.rule = std::numeric_limits<std::uint16_t>::max();  // behind the phase's last
@@ -39,12 +41,14 @@ Verdict allow_access(Exchange& exchange) {
 Verdict deny_access(Exchange& exchange, int status) {
     const CoreConf& core = *exchange.location->core;
     if (any_suffices(exchange)) {
+        tell(exchange, Topic::Access, "satisfy", "{} unless another rule allows", status);
         if (exchange.access_status != 401) {
             exchange.access_status = static_cast<std::uint16_t>(status);
         }
         return Verdict::Declined;
     }
     if (status == 401 && core.auth_delay->count() > 0) {
+        tell(exchange, Topic::Access, "auth_delay", "the 401 is held back; not here");
         exchange.access_status = 401;
         const auto& rules = exchange.location->rules[static_cast<std::size_t>(Phase::Access)];
         exchange.cursor.rule = static_cast<std::uint16_t>(rules.size() - 1);  // the one that delays

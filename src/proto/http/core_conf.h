@@ -38,6 +38,7 @@ struct ErrorPage {
     static constexpr int kTakeStatus = 0;   ///< `error_page 404 = /x`: the page's own status
 
     std::uint16_t status = 0;
+    conf::Position at;
     int overwrite = kKeepStatus;  ///< else the status that replaces it
     script::Template target;      ///< uri with arguments, "@name" or a full URL
 };

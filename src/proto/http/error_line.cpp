@@ -5,6 +5,7 @@
 
 #include "log/error_log_conf.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 
 namespace sluice::http {
 
@@ -76,6 +77,16 @@ void vwrite_error(const Exchange& exchange,
                   log::Level level,
                   fmt::string_view format,
                   fmt::format_args args) {
+    if (exchange.trace != nullptr) {
+        const bool is_on = log::is_on(error_log_of(exchange), level);
+        exchange.trace->add({.topic = Topic::Log,
+                             .is_detail = false,
+                             .at = {},
+                             .text = fmt::format("[{}] {}{}", log::name_of(level),
+                                                 fmt::vformat(format, args),
+                                                 is_on ? "" : " (below error_log's level)")});
+        return;
+    }
     log::write_to(error_log_of(exchange), level, "{}", Line{exchange, format, args});
 }
 

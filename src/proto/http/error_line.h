@@ -32,7 +32,7 @@ void write_error(const Exchange& exchange,
                  log::Level level,
                  fmt::format_string<Args...> format,
                  const Args&... args) {
-    if (logs(exchange, level)) {
+    if (logs(exchange, level) || exchange.trace != nullptr) {
         vwrite_error(exchange, level, format, fmt::make_format_args(args...));
     }
 }

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 
 namespace sluice::http {
 
@@ -97,6 +98,7 @@ Verdict use_error_page(Exchange& exchange, int status) {
         return Verdict::Declined;
     }
     const std::string_view target = exchange.render(page->target);
+    tell(exchange, Topic::Redirect, page->at, "{} goes to \"{}\"", status, target);
     if (target.empty()) {
         return Verdict::Declined;
     }

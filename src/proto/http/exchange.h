@@ -28,6 +28,7 @@ struct Location;
 struct Port;
 class Exchange;
 class Meter;
+class Trace;
 
 /// What an exchange may ask of what carries it. Implemented by each wire's session.
 class Wire {
@@ -121,6 +122,7 @@ class Exchange {
     BoundRule trailers;
     const net::Address* client = nullptr;  ///< set_real_ip_from: who the peer speaks for
     std::uint16_t access_status = 0;       ///< what an access rule refuses with, not yet answered
+    Trace* trace = nullptr;  ///< told of every decision; null, but for `sluice explain`
 
     /// The client's address: the peer's, or the one that a trusted peer names.
     [[nodiscard]] const net::Address& peer() const {

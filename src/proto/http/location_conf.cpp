@@ -320,7 +320,7 @@ bool set_error_page(conf::Build& build, const conf::Directive& directive, CoreCo
         if (!status) {
             return false;
         }
-        pages.push_back({*status, overwrite, target});
+        pages.push_back({*status, directive.at, overwrite, target});
     }
     const std::span<ErrorPage> kept = build.arena().make_span<ErrorPage>(pages.size());
     std::copy_n(pages.begin(), kept.size(), kept.begin());

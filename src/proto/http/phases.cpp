@@ -13,6 +13,7 @@
 #include "proto/http/redirect.h"
 #include "proto/http/router.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "proto/http/uri.h"
 #include "proto/http/variable_slots.h"
 
@@ -70,7 +71,9 @@ Verdict choose_location(Exchange& exchange) {
     exchange.location = &root;
     exchange.is_uri_rewritten = false;
     if (root.children != nullptr) {
-        const Location& found = find_location(root, exchange.request.uri);
+        const Location& found = exchange.trace == nullptr
+                                    ? find_location(root, exchange.request.uri)
+                                    : find_location(root, exchange.request.uri, *exchange.trace);
         exchange.location = &found;
         if (found.has_pattern && !keep_location_captures(exchange, found)) {
             return exchange.finish(500);
@@ -80,11 +83,15 @@ Verdict choose_location(Exchange& exchange) {
         found.limited != nullptr &&
         (found.allowed_methods >> static_cast<unsigned>(exchange.request.method) & 1U) == 0) {
         exchange.location = found.limited;
+        tell(exchange, Topic::Location, found.limited->at, "{} is not among them",
+             exchange.request.method_text);
     }
     if (*exchange.location->core->internal && !exchange.request.is_internal) {
+        tell(exchange, Topic::Access, "internal", "404 for what a client asks for");
         return exchange.finish(404);
     }
     if (!exchange.request.is_internal && is_too_large(exchange)) {
+        tell(exchange, Topic::Access, "client_max_body_size", "the request's body is larger");
         exchange.body.fail_reading();
         return exchange.finish(413);
     }
@@ -327,6 +334,8 @@ Verdict Exchange::redirect_to(std::string_view uri, std::string_view args) {
                  log::Escaped{uri});
         return answer_500(*this);
     }
+    tell(*this, Topic::Redirect, conf::Position{}, "internal redirect to \"{}{}{}\"", uri,
+         args.empty() ? "" : "?", args);
     request.uri = uri;
     request.args = args;
     request.has_complex_uri = true;
@@ -343,6 +352,7 @@ Verdict Exchange::search_again() {
                  log::Escaped{request.uri});
         return answer_500(*this);
     }
+    tell(*this, Topic::Rewrite, conf::Position{}, "a location is searched again");
     location = server->root;
     cursor = PhaseCursor{.phase = Phase::Rewrite, .is_located = false};
     return Verdict::Redirected;
@@ -361,6 +371,8 @@ Verdict Exchange::redirect_to_named(std::string_view name) {
                  log::Escaped{name});
         return answer_500(*this);
     }
+    tell(*this, Topic::Redirect, conf::Position{}, "internal redirect to \"{}\"", name);
+    tell(*this, Topic::Location, named->at, "named");
     location = named;
     request.is_internal = true;
     cursor = PhaseCursor{.phase = Phase::Rewrite, .is_located = true};

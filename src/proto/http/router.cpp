@@ -6,36 +6,14 @@
 #include <algorithm>
 #include <bit>
 
+#include "proto/http/route_search.h"
+
 namespace sluice::http {
 
 namespace {
 
-std::size_t hash_of(std::string_view text) {
-    std::size_t hash = 0xcbf29ce484222325;
-    for (const char c : text) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    }
-    return hash ^ (hash >> 29);
-}
-
-std::string_view key_of(const ServerNames::Named& named) {
-    return named.name;
-}
-
-std::string_view key_of(const Location* location) {
-    return location == nullptr ? std::string_view{} : location->name;
-}
-
-// The slot that holds `key`, or the free one (with an empty key) where it belongs.
-template <class Slot>
-std::size_t slot_of(std::span<const Slot> slots, std::string_view key) {
-    const std::size_t mask = slots.size() - 1;
-    std::size_t at = hash_of(key) & mask;
-    while (!key_of(slots[at]).empty() && key_of(slots[at]) != key) {
-        at = (at + 1) & mask;
-    }
-    return at;
-}
+using route::key_of;
+using route::slot_of;
 
 // A closed hash of `entries`, half empty, or nothing where there are none. False: arena full.
 template <class Slot>
@@ -60,89 +38,6 @@ bool copy_all(const std::vector<T>& from, Arena& arena, std::span<const T>& out)
     std::copy_n(from.begin(), copy.size(), copy.begin());
     out = copy;
     return copy.size() == from.size();
-}
-
-const ServerNames::Named* look_up(std::span<const ServerNames::Named> slots, std::string_view key) {
-    if (slots.empty()) {
-        return nullptr;
-    }
-    const ServerNames::Named& found = slots[slot_of(slots, key)];
-    return found.name.empty() ? nullptr : &found;
-}
-
-// "*.example.com": the longest suffix that begins with a dot wins, so look left to right.
-const Server* find_by_suffix(std::span<const ServerNames::Named> suffixes, std::string_view host) {
-    if (suffixes.empty()) {
-        return nullptr;
-    }
-    for (std::size_t dot = host.find('.'); dot != std::string_view::npos;
-         dot = host.find('.', dot + 1)) {
-        const ServerNames::Named* const found = look_up(suffixes, host.substr(dot));
-        if (found != nullptr && dot > 0) {
-            return found->server;
-        }
-    }
-    return nullptr;
-}
-
-const Server* find_by_prefix(std::span<const ServerNames::Named> prefixes, std::string_view host) {
-    for (const ServerNames::Named& named : prefixes) {
-        if (host.size() > named.name.size() && host.starts_with(named.name)) {
-            return named.server;
-        }
-    }
-    return nullptr;
-}
-
-// Index of the longest element of `prefixes` that `uri` starts with, or -1. The last element not
-// greater than `uri` shares the longest start with it; its parents are the only other candidates.
-std::int32_t longest_prefix(const LocationTree& tree, std::string_view uri) {
-    const auto greater =
-        std::upper_bound(tree.prefixes.begin(), tree.prefixes.end(), uri,
-                         [](std::string_view a, const Location* b) { return a < b->name; });
-    auto at = static_cast<std::int32_t>(greater - tree.prefixes.begin()) - 1;
-    while (at >= 0 && !uri.starts_with(tree.prefixes[static_cast<std::size_t>(at)]->name)) {
-        at = tree.parents[static_cast<std::size_t>(at)];
-    }
-    return at;
-}
-
-enum class Certainty : std::uint8_t { None, Prefix, Final };
-
-// One level of the search. `best` becomes the match; Final: no other level may change it.
-Certainty search_level(const LocationTree* tree, std::string_view uri, const Location*& best) {
-    if (tree == nullptr) {
-        return Certainty::None;
-    }
-    if (!tree->exact.empty()) {
-        const Location* const exact = tree->exact[slot_of(tree->exact, uri)];
-        if (exact != nullptr) {
-            best = exact;
-            return Certainty::Final;
-        }
-    }
-    bool may_use_patterns = true;
-    Certainty certainty = Certainty::None;
-    if (const std::int32_t at = longest_prefix(*tree, uri); at >= 0) {
-        best = tree->prefixes[static_cast<std::size_t>(at)];
-        may_use_patterns = best->match != Match::PrefixNoRegex;
-        certainty = Certainty::Prefix;
-        // nginx looks into the nested locations first; their patterns come before ours.
-        if (search_level(best->children, uri, best) == Certainty::Final) {
-            return Certainty::Final;
-        }
-    }
-    if (!may_use_patterns) {
-        return certainty;
-    }
-    for (const Location* const location : tree->patterns) {
-        if (location->pattern->regex.match(uri)) {
-            best = location;
-            static_cast<void>(search_level(best->children, uri, best));
-            return Certainty::Final;
-        }
-    }
-    return certainty;
 }
 
 }  // namespace
@@ -205,22 +100,15 @@ const Server& find_server(const Port& port,
     if (host.empty()) {
         return names.nameless != nullptr ? *names.nameless : *port.default_server;
     }
-    if (const ServerNames::Named* const found = look_up(names.exact, host); found != nullptr) {
-        return *found->server;
-    }
-    if (const Server* const server = find_by_suffix(names.suffixes, host); server != nullptr) {
-        return *server;
-    }
-    if (const Server* const server = find_by_prefix(names.prefixes, host); server != nullptr) {
-        return *server;
-    }
-    for (const ServerNames::Pattern& pattern : names.patterns) {
-        if (pattern.pattern->regex.match(host)) {
-            matched = pattern.pattern;
-            return *pattern.server;
+    const Server* chosen = port.default_server;
+    route::search_names(names, host, [&](const route::NameCandidate& one) {
+        if (one.fits) {
+            chosen = one.server;
+            matched = one.pattern;
         }
-    }
-    return *port.default_server;
+        return one.fits;
+    });
+    return *chosen;
 }
 
 const Server& find_server(const Port& port, std::string_view host) {
@@ -280,7 +168,8 @@ const LocationTree* LocationTreeBuilder::build(Arena& arena) const {
 
 const Location& find_location(const Location& root, std::string_view uri) {
     const Location* best = &root;
-    static_cast<void>(search_level(root.children, uri, best));
+    route::NoWitness nobody;
+    static_cast<void>(route::search_level(root.children, uri, best, nobody));
     return *best;
 }
 

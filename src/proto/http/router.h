@@ -19,6 +19,8 @@
 
 namespace sluice::http {
 
+class Trace;
+
 /// The names of the servers on one port. Precedence: exact, longest "*.suffix", longest "prefix.*",
 /// first regular expression, then the port's default server.
 struct ServerNames {
@@ -92,6 +94,15 @@ class LocationTreeBuilder {
 /// `root` where nothing matches. The patterns on the way to it remember their groups until they are
 /// matched again.
 [[nodiscard]] const Location& find_location(const Location& root, std::string_view uri);
+
+/// The same two look-ups, which tell `trace` of every candidate and why it was taken or not.
+[[nodiscard]] const Location& find_location(const Location& root,
+                                            std::string_view uri,
+                                            Trace& trace);
+[[nodiscard]] const Server& find_server(const Port& port,
+                                        std::string_view host,
+                                        const script::Pattern*& pattern,
+                                        Trace& trace);
 
 /// The named location of a server, or null.
 [[nodiscard]] const Location* find_named(const Location& root, std::string_view name);

@@ -31,6 +31,9 @@ struct LocationTree;
 
 enum class Match : std::uint8_t { Root, Exact, Prefix, PrefixNoRegex, Regex, RegexNoCase, Named };
 
+/// As it is written before a location's name, with the space behind it: "^~ ".
+[[nodiscard]] std::string_view modifier_of(Match match);
+
 struct Server;
 
 struct Location {

@@ -41,7 +41,17 @@ const ServerNames* build_names(conf::Build& build,
 
 constexpr std::string_view kNoZone = "off";
 
-/// As it is written before a location's name.
+const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
+    for (const AddressDraft& address : server.addresses) {
+        if (address.key == key) {
+            return &address;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
 std::string_view modifier_of(Match match) {
     switch (match) {
         case Match::Exact:
@@ -59,17 +69,6 @@ std::string_view modifier_of(Match match) {
     }
     return "";
 }
-
-const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
-    for (const AddressDraft& address : server.addresses) {
-        if (address.key == key) {
-            return &address;
-        }
-    }
-    return nullptr;
-}
-
-}  // namespace
 
 ServerDraft* SiteBuilder::add_server(conf::Build& build, conf::Level& level) {
     Server* const server = build.arena().make<Server>();
@@ -107,6 +106,7 @@ Location* SiteBuilder::add_nameless(conf::Build& build, conf::Level& level, Loca
     }
     made->level = &level;
     made->limited = nullptr;
+    made->at = level.block->at;
     LocationDraft& draft = locations_.emplace_back();
     draft.location = made;
     outer.nameless.push_back(&draft);

@@ -24,6 +24,12 @@ namespace sluice::http1 {
 /// One line of the registry's list of wires.
 [[nodiscard]] net::ProtocolKind protocol_kind();
 
+/// What a connection is given that only pretends to have a client: `sluice explain`.
+struct Rehearsal {
+    http::Trace* trace = nullptr;  ///< of its exchanges
+    net::Address local;            ///< the address that it pretends to have come in on
+};
+
 class Http1 final : public net::Protocol {
   public:
     explicit Http1(net::WorkerContext& worker);
@@ -42,7 +48,12 @@ class Http1 final : public net::Protocol {
 
     std::size_t shed_idle(std::size_t count) override;
 
+    /// From now on every connection is a rehearsal; the worker's are none. `rehearsal` outlives them.
+    void rehearse(const Rehearsal& rehearsal) { rehearsal_ = &rehearsal; }
+
     // For sessions.
+    [[nodiscard]] const Rehearsal* rehearsal() const { return rehearsal_; }
+
     [[nodiscard]] net::WorkerContext& worker() { return worker_; }
 
     [[nodiscard]] Outbox& outbox() { return outbox_; }
@@ -80,6 +91,7 @@ class Http1 final : public net::Protocol {
     Outbox outbox_;
     HeadWriter head_writer_;
     std::unique_ptr<char[]> scratch_;
+    const Rehearsal* rehearsal_ = nullptr;
 };
 
 }  // namespace sluice::http1

@@ -10,6 +10,7 @@
 
 #include "base/bug.h"
 #include "proto/http/router.h"
+#include "proto/http/trace.h"
 #include "proto/http/variable_slots.h"
 #include "proto/http1/parser.h"
 #include "proto/http1/protocol.h"
@@ -285,6 +286,10 @@ HeadLimits Session::head_limits() const {
     return limits;
 }
 
+const Rehearsal* Session::rehearsal() const {
+    return protocol_.rehearsal();
+}
+
 const http::CoreConf& Session::port_core() const {
     return *port_->default_server->root->core;
 }
@@ -304,6 +309,9 @@ void Session::start_exchange() {
     exchange.timings.wall = loop().wall();
     exchange.timings.request_length = talk.scan.size();
     exchange.request.is_pipelined = talk.handled > 0;
+    if (protocol_.rehearsal() != nullptr) [[unlikely]] {
+        exchange.trace = protocol_.rehearsal()->trace;
+    }
     ++requests_;
 }
 
@@ -319,7 +327,12 @@ Step Session::begin_exchange(const HeadLimits& limits) {
         return refuse(fault);
     }
     const script::Pattern* pattern = nullptr;
-    exchange.server = &http::find_server(*port_, exchange.request.host, pattern);
+    const std::string_view host = exchange.request.host;
+    if (exchange.trace == nullptr) [[likely]] {
+        exchange.server = &http::find_server(*port_, host, pattern);
+    } else {
+        exchange.server = &http::find_server(*port_, host, pattern, *exchange.trace);
+    }
     if (pattern != nullptr &&
         !http::keep_captures(exchange, *pattern, exchange.request.host)) {
         return refuse(HeadFault::NoMemory);
@@ -355,6 +368,7 @@ Step Session::refuse(HeadFault fault) {
     talk.exchange.request.keeps_alive = false;
     talk.has_unread = true;
     talk.next = talk.filled;
+    tell(talk.exchange, http::Topic::Request, conf::Position{}, "refused before a server is chosen");
     constexpr int kHeadersTooLarge = 494;  // nginx's number: shown as 400 with a text of its own
     return answer(fault == HeadFault::HeadersTooLarge ? kHeadersTooLarge : status_of(fault));
 }

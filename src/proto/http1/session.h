@@ -24,6 +24,7 @@ namespace sluice::http1 {
 class Http1;
 class Talk;
 struct Framing;
+struct Rehearsal;
 
 enum class State : std::uint8_t {
     Idle,        ///< nothing received since the last reply
@@ -76,6 +77,9 @@ class Session final : public net::Connection, public SessionLink {
     [[nodiscard]] std::uint64_t number() const { return number_; }
 
     [[nodiscard]] std::uint32_t requests() const { return requests_; }
+
+    /// Null: a connection of a real client.
+    [[nodiscard]] const Rehearsal* rehearsal() const;
 
     [[nodiscard]] State state() const { return state_; }
 

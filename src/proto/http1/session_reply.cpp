@@ -167,7 +167,8 @@ Framing Session::decide_framing() {
     talk.resets_on_timeout = *core.reset_timedout_connection;
     talk.postpone = core.postpone_output->count;
     talk.corking = *core.tcp_nopush ? net::Corking::On : net::Corking::Off;
-    if (core.limit_rate->is_given || exchange.limit_rate >= 0) {
+    const bool is_limited = core.limit_rate->is_given || exchange.limit_rate >= 0;
+    if (is_limited && exchange.trace == nullptr) {  // nobody waits for an explanation
         talk.rate = http::rate_limit_of(exchange);
         talk.reply_started = loop().now();
     }

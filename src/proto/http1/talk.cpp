@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/ascii.h"
+#include "proto/http1/protocol.h"
 #include "proto/http1/session.h"
 #include "sys/socket.h"
 
@@ -46,6 +47,9 @@ const net::Address& Talk::peer() const {
 }
 
 const net::Address& Talk::local() const {
+    if (local_.family() == AF_UNSPEC && session->rehearsal() != nullptr) {
+        local_ = session->rehearsal()->local;
+    }
     if (local_.family() == AF_UNSPEC) {
         sockaddr_storage storage{};
         socklen_t size = sizeof storage;
