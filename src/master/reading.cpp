@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The configuration for commands.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #include "master/reading.h"
 
 #include <utility>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reading: the configuration as the server would take it, for commands that look at it without a
 // server: what is wrong with it is said as at a start.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A worker that answers on paper.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #include "worker/explain.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // process of its own becomes a worker: same user, same rules, same wire; but its listeners are not
 // opened, its zones are private and empty, and its client is the other end of a socket pair. What
 // decides tells a Trace. Nothing that a running server shares is touched.
-// Runs in: the command line.
+// Runs in: any (the command line).
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From a URL to a request.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #include "worker/explain_question.h"
 
 #include <algorithm>

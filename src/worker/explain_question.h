@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Question: a URL taken apart, the bytes that a client would send for it, and the listener that it
 // would reach.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #pragma once
 
 #include <cstdint>

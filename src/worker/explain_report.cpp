@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Explanations as text and as JSON.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #include "worker/explain_report.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Report: how an explanation looks, for a person and as JSON.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The router's searches with somebody who watches.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #include <string>
 
 #include <fmt/format.h>

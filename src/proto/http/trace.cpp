@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lines about decisions.
-// Runs in: the command line (explain).
+// Runs in: any (explain, on the command line).
 #include "proto/http/trace.h"
 
 #include <utility>

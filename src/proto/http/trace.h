@@ -2,7 +2,7 @@
 // Trace: what the code that serves has to tell about its decisions, step by step, while
 // `sluice explain` runs it. An exchange of a worker has none: a rule that tells something costs it one
 // comparison, and the router, which every request runs, not even that.
-// Runs in: the command line (explain); workers only ask whether there is one.
+// Runs in: any (explain, on the command line); workers only ask whether there is one.
 #pragma once
 
 #include <cstdint>
