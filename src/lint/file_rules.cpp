@@ -117,7 +117,7 @@ void check_file_in_root(const Place& place, Report& report) {
     }
     const std::string path = absolute(report.subject(), written);
     for (const http::Server* const server : report.site().servers()) {
-        const std::string uri = uri_of_file(*server, path);
+        const std::string uri = uri_of_file(report.site(), *server, path);
         if (!uri.empty()) {
             report.add(*place.directive,
                        fmt::format("\"{}\" can be fetched as \"{}\" from server \"{}\"", path, uri,
@@ -141,7 +141,7 @@ constexpr std::array<Hidden, 6> kHidden{{{"/.git", "/.git/config"},
 
 void check_dotfiles(const Place& /*all*/, Report& report) {
     for (const http::Server* const server : report.site().servers()) {
-        std::vector<const http::Location*> all = SiteView::locations(*server);
+        std::vector<const http::Location*> all = report.site().locations(*server);
         all.push_back(server->root);
         for (const http::Location* const location : all) {
             const auto& base = location->core->file_base;

@@ -74,6 +74,10 @@ Ending ending_of(std::string_view pattern) {
     return out;
 }
 
+std::string_view sign_of(const LocationHead& head) {
+    return head.is_caseless ? "~*" : "~";
+}
+
 void check_unanchored(const Place& place, Report& report) {
     const LocationHead head = head_of(*place.directive);
     if (head.kind != Kind::Regex || guards(place.block)) {
@@ -84,7 +88,7 @@ void check_unanchored(const Place& place, Report& report) {
             report.add(*place.directive,
                        fmt::format("\"{}\" takes \"{}.txt\" and \"{}/y\" too", head.text,
                                    ending.sample, ending.sample),
-                       fmt::format("location ~ {}$", head.text));
+                       fmt::format("location {} {}$", sign_of(head), head.text));
         }
         return;
     }
@@ -111,11 +115,11 @@ void check_bare_dot(const Place& place, Report& report) {
         report.add(*place.directive,
                    fmt::format("the dot of \"{}\" stands for any character: \"{}\" matches",
                                head.text, wrong),
-                   fmt::format("location ~ \\{}", head.text));
+                   fmt::format("location {} \\{}", sign_of(head), head.text));
     }
 }
 
-/// The locations that a block itself has.
+/// A regular expression beside the guarded location that takes a path from it, or null.
 const http::Location* rival_of(const http::Location& guarded,
                                const std::vector<const http::Location*>& all,
                                std::string& sample) {
@@ -140,7 +144,7 @@ const http::Location* rival_of(const http::Location& guarded,
 
 void check_bypass(const Place& /*all*/, Report& report) {
     for (const http::Server* const server : report.site().servers()) {
-        const std::vector<const http::Location*> all = SiteView::locations(*server);
+        const std::vector<const http::Location*>& all = report.site().locations(*server);
         for (const http::Location* const location : all) {
             const conf::Directive& block = *location->level->block;
             if (location->match != http::Match::Prefix || !guards(block.children)) {
@@ -167,7 +171,7 @@ void check_merge_slashes(const Place& place, Report& report) {
         if (*server->root->core->merge_slashes || server->root->core->merge_slashes.at != place.directive->at) {
             continue;
         }
-        for (const http::Location* const one : SiteView::locations(*server)) {
+        for (const http::Location* const one : report.site().locations(*server)) {
             const bool is_literal = one->match == http::Match::Prefix ||
                                     one->match == http::Match::PrefixNoRegex ||
                                     one->match == http::Match::Exact;

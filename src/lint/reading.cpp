@@ -158,8 +158,11 @@ bool is_below(std::string_view path, std::string_view directory) {
     if (directory.empty()) {
         return false;
     }
-    const std::string base = without_end_slash(directory) + "/";
-    return path.starts_with(base);
+    while (directory.ends_with('/')) {
+        directory.remove_suffix(1);
+    }
+    return path.size() > directory.size() && path.starts_with(directory) &&
+           path[directory.size()] == '/';
 }
 
 }  // namespace sluice::lint

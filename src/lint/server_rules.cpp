@@ -125,9 +125,9 @@ void check_name_open(const Place& place, Report& report) {
         const bool is_open_end = ends_in_domain(pattern);
         if (is_open_front || is_open_end) {
             report.add(name.at,
-                       fmt::format("\"{}\" has no \"{}\": it takes hosts that only {} so",
+                       fmt::format("\"{}\" has no \"{}\": it takes hosts with anything {} that",
                                    name.text, is_open_front ? "^" : "$",
-                                   is_open_front ? "end or go on" : "begin"));
+                                   is_open_front ? "before" : "behind"));
         }
     }
 }

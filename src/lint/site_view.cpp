@@ -4,6 +4,7 @@
 #include "lint/site_view.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "conf/level.h"
 #include "lint/reading.h"
@@ -14,28 +15,29 @@ namespace sluice::lint {
 
 namespace {
 
-template <class T>
-void add_once(std::vector<const T*>& list, const T* one) {
-    if (one != nullptr && std::find(list.begin(), list.end(), one) == list.end()) {
-        list.push_back(one);
-    }
-}
+using Servers = std::vector<const http::Server*>;
 
-std::vector<const http::Server*> servers_of(const http::Port& port) {
-    std::vector<const http::Server*> out;
-    add_once(out, port.default_server);
+Servers servers_of(const http::Port& port) {
+    Servers out;
+    std::unordered_set<const http::Server*> known;
+    const auto add = [&](const http::Server* server) {
+        if (server != nullptr && known.insert(server).second) {  // null: a free slot of the hash
+            out.push_back(server);
+        }
+    };
+    add(port.default_server);
     if (port.names == nullptr) {
         return out;
     }
     for (const auto& table : {port.names->exact, port.names->suffixes, port.names->prefixes}) {
         for (const http::ServerNames::Named& named : table) {
-            add_once(out, named.server);
+            add(named.server);
         }
     }
     for (const http::ServerNames::Pattern& pattern : port.names->patterns) {
-        add_once(out, pattern.server);
+        add(pattern.server);
     }
-    add_once(out, port.names->nameless);
+    add(port.names->nameless);
     return out;
 }
 
@@ -46,7 +48,7 @@ void collect(const http::LocationTree* tree, std::vector<const http::Location*>&
     for (const auto& list : {tree->exact, tree->prefixes, tree->patterns, tree->named}) {
         for (const http::Location* const location : list) {
             if (location != nullptr) {  // a free slot of the hash
-                add_once(out, location);
+                out.push_back(location);
                 collect(location->children, out);
             }
         }
@@ -74,29 +76,27 @@ SiteView::SiteView(const conf::Generation& generation) {
         }
         ports_.push_back({.port = port, .servers = servers_of(*port)});
         for (const http::Server* const server : ports_.back().servers) {
-            add_once(servers_, server);
-        }
-    }
-}
-
-std::vector<const http::Location*> SiteView::locations(const http::Server& server) {
-    std::vector<const http::Location*> out;
-    collect(server.root->children, out);
-    return out;
-}
-
-const http::Location* SiteView::location_of(const conf::Directive* block) const {
-    for (const http::Server* const server : servers_) {
-        if (server->root->level->block == block) {
-            return server->root;
-        }
-        for (const http::Location* const location : locations(*server)) {
-            if (location->level->block == block) {
-                return location;
+            const auto [at, is_new] = locations_.try_emplace(server);
+            if (!is_new) {
+                continue;
+            }
+            servers_.push_back(server);
+            collect(server->root->children, at->second);
+            by_block_.emplace(server->root->level->block, server->root);
+            for (const http::Location* const location : at->second) {
+                by_block_.emplace(location->level->block, location);
             }
         }
     }
-    return nullptr;
+}
+
+const std::vector<const http::Location*>& SiteView::locations(const http::Server& server) const {
+    return locations_.at(&server);
+}
+
+const http::Location* SiteView::location_of(const conf::Directive* block) const {
+    const auto found = by_block_.find(block);
+    return found == by_block_.end() ? nullptr : found->second;
 }
 
 std::string_view constant_root(const http::Location& location) {
@@ -121,20 +121,25 @@ bool is_served(const http::Server& server, std::string_view uri, std::string_vie
            std::string(root).append(uri.substr(base.stripped)) == path;
 }
 
-std::string uri_of_file(const http::Server& server, std::string_view path) {
-    std::vector<const http::Location*> all = SiteView::locations(server);
-    all.push_back(server.root);
-    for (const http::Location* const location : all) {
+std::string uri_of_file(const SiteView& site, const http::Server& server, std::string_view path) {
+    const auto uri_in = [&](const http::Location* location) -> std::string {
         const std::string_view root = constant_root(*location);
         if (!is_below(path, root)) {
-            continue;
+            return {};
         }
         const http::FileBase& base = location->core->file_base.value;
         std::string uri(path.substr(without_end_slash(root).size()));
         if (base.is_alias) {
-            uri = std::string(location->name) + std::string(path.substr(std::min(root.size(), path.size())));
+            uri = std::string(location->name).append(
+                path.substr(std::min(root.size(), path.size())));
         }
-        if (is_served(server, uri, path)) {
+        return is_served(server, uri, path) ? uri : std::string();
+    };
+    if (std::string uri = uri_in(server.root); !uri.empty()) {
+        return uri;
+    }
+    for (const http::Location* const location : site.locations(server)) {
+        if (std::string uri = uri_in(location); !uri.empty()) {
             return uri;
         }
     }

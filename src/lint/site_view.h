@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "conf/generation.h"
@@ -29,7 +30,8 @@ class SiteView {
     [[nodiscard]] const std::vector<const http::Server*>& servers() const { return servers_; }
 
     /// Of that server, nested ones too, without its own level.
-    [[nodiscard]] static std::vector<const http::Location*> locations(const http::Server& server);
+    [[nodiscard]] const std::vector<const http::Location*>& locations(
+        const http::Server& server) const;
 
     /// The location or server's own level that this block opened, or null.
     [[nodiscard]] const http::Location* location_of(const conf::Directive* block) const;
@@ -37,6 +39,8 @@ class SiteView {
   private:
     std::vector<Listening> ports_;
     std::vector<const http::Server*> servers_;
+    std::unordered_map<const http::Server*, std::vector<const http::Location*>> locations_;
+    std::unordered_map<const conf::Directive*, const http::Location*> by_block_;
 };
 
 /// The directory that a location's files are in, absolute; empty where it has variables or the
@@ -49,7 +53,9 @@ class SiteView {
                              std::string_view uri,
                              std::string_view path);
 
-/// The uris by which the file `path` can be fetched from the server; empty: none.
-[[nodiscard]] std::string uri_of_file(const http::Server& server, std::string_view path);
+/// A uri by which the file `path` can be fetched from the server; empty: there is none.
+[[nodiscard]] std::string uri_of_file(const SiteView& site,
+                                      const http::Server& server,
+                                      std::string_view path);
 
 }  // namespace sluice::lint

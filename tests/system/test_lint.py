@@ -35,7 +35,7 @@ class LintTest(unittest.TestCase):
         (self.dir / "conf").mkdir()
         (self.dir / "www" / ".git").mkdir(parents=True)
         (self.dir / "conf" / "users").write_text("a:b\n")
-        (self.dir / "conf" / "types").write_text("text/plain txt;\n")
+        (self.dir / "conf" / "types").write_text("types { text/plain txt; }\n")
 
     def lint(self, conf, *args, whole=False):
         """The CompletedProcess of linting a text that stands in `http { }`, or is `whole`."""
@@ -160,6 +160,14 @@ class Quiet(LintTest):
     def test_location_that_needs_no_root(self):
         self.assertEqual(self.ids("server { listen 80; location / { return 204; } location /s { stub_status; } "
                                   "location @n { return 404; } location /d { deny all; } }"), [])
+
+    def test_nginx_as_its_authors_hand_it_out(self):
+        self.assertEqual(self.ids("""
+            include types; default_type application/octet-stream; sendfile on; keepalive_timeout 65;
+            server { listen 80; server_name localhost;
+                     location / { root html; index index.html index.htm; }
+                     error_page 500 502 503 504 /50x.html;
+                     location = /50x.html { root html; } }"""), [])
 
     def test_default_configuration(self):
         answer = subprocess.run([BINARY, "lint", "-p", str(ROOT) + "/"], text=True, capture_output=True,

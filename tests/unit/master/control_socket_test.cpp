@@ -2,11 +2,13 @@
 // The control socket answers each client with the outcome of its own run, and is private.
 #include "master/control_socket.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "sys/file.h"
 #include "temporary_folder.h"
 
 namespace sluice::master {
@@ -27,7 +29,14 @@ struct ControlSocketTest : testing::Test {
                            .on_question =
                                [](void* self, std::string_view question) {
                                    return static_cast<ControlSocketTest*>(self)->reply_to(question);
+                               },
+                           .on_configuration =
+                               [](void* self) {
+                                   return ControlSocket::Handout{
+                                       static_cast<ControlSocketTest*>(self)->handed_out,
+                                       "1 2 3 -"};
                                }}};
+    int handed_out = -1;
     std::string path = folder.file("x.ctl");
     bool is_order_done = false;
 
@@ -83,6 +92,30 @@ TEST_F(ControlSocketTest, AnswersAQuestionWhenItCanBeAnswered) {
 
     EXPECT_EQ(answer, "ok 3\n");
     EXPECT_EQ(asked, 2);
+}
+
+TEST_F(ControlSocketTest, HandsOutTheConfigurationForReadingOnly) {
+    const std::string file = folder.file("bundle");
+    const auto bundle = sys::open(file.c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_TRUE(bundle && sys::write_all(bundle->get(), std::string_view("bytes")));
+    handed_out = bundle->get();
+    ASSERT_TRUE(control.open(path));
+    Result<Answer> answer;
+    std::atomic<bool> is_done = false;
+    std::thread client([&] {
+        answer = ask_for_fd(path, "configuration\n", Millis{10000});
+        is_done = true;
+    });
+    turn_until([&] { return is_done.load(); });
+    client.join();
+
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->text, "ok 1 2 3 -\n");
+    char bytes[8] = {};
+    const auto got = sys::read_at(answer->fd.get(), bytes, 0);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(std::string_view(bytes, got->size), "bytes");
+    EXPECT_FALSE(sys::write_all(answer->fd.get(), std::string_view("x")));
 }
 
 TEST_F(ControlSocketTest, RefusesWhenNoOrdersAreTakenAndUnknownRequests) {
