@@ -177,18 +177,19 @@ StreamWriter::State StreamWriter::write_piece() {
     return next_state();
 }
 
-/// What a killed logger wrote of a member is cut off again: no reader gets past a torn one.
+/// What a killed logger wrote of a member is cut off again: no reader gets past a torn one. Not where
+/// the log was reopened meanwhile: what stands in another file is whole.
 void StreamWriter::open_member() {
     const auto file = sys::file_info(fd_.get());
     const bool is_regular = file && file->is_regular();
     std::uint64_t size = is_regular ? file->size : 0;
-    if (is_regular && backlog_.is_torn() && backlog_.file_size() < size &&
-        sys::truncate(fd_.get(), backlog_.file_size())) {
+    if (is_regular && backlog_.is_torn() && backlog_.file_inode() == file->inode &&
+        backlog_.file_size() < size && sys::truncate(fd_.get(), backlog_.file_size())) {
         size = backlog_.file_size();
     }
     backlog_.restart_line();
     member_.make(released_lines(), options_.gzip_level);
-    backlog_.begin_write(size);
+    backlog_.begin_write(size, is_regular ? file->inode : 0);
 }
 
 StreamWriter::State StreamWriter::write_compressed() {

@@ -79,8 +79,9 @@ std::string_view Backlog::lines(std::uint64_t end) const {
     return {at(tail), static_cast<std::size_t>(end - tail)};
 }
 
-void Backlog::begin_write(std::uint64_t size) {
+void Backlog::begin_write(std::uint64_t size, std::uint64_t inode) {
     control_->file_size = size;
+    control_->file_inode = inode;
     begin_write();
 }
 

@@ -23,7 +23,8 @@ struct BacklogControl {
     alignas(64) std::atomic<std::uint64_t> head{0};  ///< end of what was added
     alignas(64) std::atomic<std::uint64_t> tail{0};  ///< start of the first line that is not written
     std::atomic<std::uint64_t> partial{0};           ///< bytes of it that are
-    std::atomic<std::uint64_t> file_size{0};         ///< before the write that is under way
+    std::atomic<std::uint64_t> file_size{0};         ///< before the write that is under way,
+    std::atomic<std::uint64_t> file_inode{0};        ///< and which file that is
     std::atomic<std::uint32_t> is_writing{0};        ///< a write is, or was cut short by a death
 };
 
@@ -78,8 +79,8 @@ class Backlog {
     /// Between begin_write() and its end, which is wrote(), a death leaves is_torn() to the next.
     void begin_write() { control_->is_writing.store(1, std::memory_order_relaxed); }
 
-    /// The same; `size` of the file is file_size() then.
-    void begin_write(std::uint64_t size);
+    /// The same, into the file `inode` of `size` bytes: file_size() and file_inode() then.
+    void begin_write(std::uint64_t size, std::uint64_t inode);
     /// Takes note that the first `count` bytes of unwritten() are written.
     void wrote(std::size_t count);
     /// Takes away `count` bytes of lines(), whatever they are.
@@ -93,6 +94,8 @@ class Backlog {
 
     /// Of the file before that line.
     [[nodiscard]] std::uint64_t file_size() const { return control_->file_size.load(); }
+
+    [[nodiscard]] std::uint64_t file_inode() const { return control_->file_inode.load(); }
 
     /// Where nothing is left goes back to the ring's first bytes, which are in the CPU's cache.
     /// Requires: who adds and who takes away are one thread.

@@ -340,7 +340,7 @@ TEST_F(DrainTest, TornMemberOfACompressedLogIsCutOff) {
     restart();
     shm::Backlog backlog = *shm::Backlog::open(backlogs_.get(), kAccess);
     backlog.add_line("second");
-    backlog.begin_write(whole.size());
+    backlog.begin_write(whole.size(), sys::file_info(log.get())->inode);
     ASSERT_TRUE(sys::write_all(log.get(), std::string_view("\x1f\x8b torn")));
 
     ASSERT_TRUE(drain_->open_sink(entry, *sys::duplicate(log.get())));
@@ -350,6 +350,23 @@ TEST_F(DrainTest, TornMemberOfACompressedLogIsCutOff) {
     EXPECT_TRUE(all.starts_with(whole));
     EXPECT_EQ(all.substr(whole.size(), 2), "\x1f\x8b");
     EXPECT_EQ(all.find(" torn"), std::string::npos);
+}
+
+TEST_F(DrainTest, NothingIsCutOffAFileThatTookTheTornOnesPlace) {
+    shm::Backlog backlog = *shm::Backlog::open(backlogs_.get(), kAccess);
+    backlog.add_line("second");
+    backlog.begin_write(3, sys::file_info(access_.get())->inode);
+    const sys::UniqueFd other = *sys::memfd("log", 0);
+    ASSERT_TRUE(sys::write_all(other.get(), std::string_view("members of before")));
+
+    restart();
+    ASSERT_TRUE(drain_->open_sink(
+        {.id = kAccess, .kind = ipc::SinkKind::File, .path = "file.gz", .gzip_level = 1},
+        *sys::duplicate(other.get())));
+    turn();
+    ASSERT_TRUE(turn_until([&] { return drain_->is_settled(); }));
+
+    EXPECT_TRUE(contents(other.get()).starts_with("members of before\x1f\x8b"));
 }
 
 TEST_F(DrainTest, FullDiskDropsPastTheBacklogAndReportsOncePerPeriod) {
