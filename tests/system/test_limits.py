@@ -96,6 +96,20 @@ class Limits(SluiceTest):
                  what="the worker to live on")
         self.assertEqual(server.workers(), before)
 
+    def test_one_that_leaves_is_noticed_at_once(self):
+        server = self.serve("""http { limit_req_zone $arg_key zone=r:1m rate=1r/m;
+            log_format s "$status $uri"; access_log %%DIR%%/logs/access.log s;
+            server { listen %%PORT%%; root %%DIR%%/www;
+                location /wait { limit_req zone=r burst=1; try_files /f =404; }
+                location /slow { auth_basic r; auth_basic_user_file none; auth_delay 1m; } } }""",
+                            files={"www/f": "f"})
+        self.assertEqual(self.status(server, "/wait?key=a"), 200)
+        for path, word in (("/wait", "delaying request"), ("/slow", "delaying unauthorized")):
+            with server.connect() as connection:
+                connection.send(build_request(path + "?key=a"))  # a minute's delay
+                server.wait_logged(word)
+            server.wait_accessed(f"499 {path}\n")
+
     def test_dry_run_lets_all_pass_and_says_so(self):
         server = self.start()
 

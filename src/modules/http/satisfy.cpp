@@ -30,6 +30,7 @@ struct Delay : event::Timer, http::Holding {
 
 void refuse(event::Timer& timer) {
     Exchange& exchange = *static_cast<Delay&>(timer).exchange;
+    exchange.is_delayed = false;
     exchange.timings.now = worker_loop().now();  // $request_time tells the wait
     static_cast<void>(exchange.finish(401));
     exchange.resume_phases();
@@ -49,6 +50,7 @@ Verdict delay(Exchange& exchange, Millis wait) {
         event::TimerWheel::disarm(static_cast<Delay&>(held));
     };
     exchange.hold(*waiting);
+    exchange.is_delayed = true;
     worker_loop().arm(*waiting, wait);
     return Verdict::Waiting;
 }

@@ -256,10 +256,12 @@ Verdict wait_in_line(Exchange& exchange, Millis delay) {
     };
     waiting->fire = [](event::Timer& timer) {
         Exchange& delayed = *static_cast<Delay&>(timer).exchange;
+        delayed.is_delayed = false;
         delayed.timings.now = worker_context().loop.now();  // $request_time tells the wait
         delayed.resume_phases();
     };
     exchange.hold(*waiting);
+    exchange.is_delayed = true;
     worker_context().loop.arm(*waiting, delay);
     return Verdict::Waiting;
 }

@@ -121,6 +121,7 @@ class Exchange {
     /// Adds `reply.trailers` when the body has ended; a wire that can frame them asks. Null: none.
     BoundRule trailers;
     const net::Address* client = nullptr;  ///< set_real_ip_from: who the peer speaks for
+    bool is_delayed = false;  ///< a rule holds it back on purpose: who leaves now is not waited for
     std::uint16_t access_status = 0;       ///< what an access rule refuses with, not yet answered
     Trace* trace = nullptr;  ///< told of every decision; null, but for `sluice explain`
 

@@ -445,6 +445,7 @@ void Exchange::end() {
     request_id = {};
     trailers = {};
     client = nullptr;
+    is_delayed = false;
     access_status = 0;
 }
 

@@ -73,11 +73,14 @@ void Session::on_event_of(net::Connection& connection) {
     session.run();
 }
 
-// While limit_rate holds a reply back nothing is written that could fail, so a FIN that comes then
-// is taken for a client that left, as nginx takes it. One that came with the request, or before the
-// pause, is not: such clients still read.
+// While limit_rate holds a reply back, or a rule the request (limit_req, auth_delay), nothing is
+// written that could fail, so a FIN that comes then is taken for a client that left, as nginx takes
+// it. One that came with the request, or before the pause, is not: such clients still read.
 bool Session::is_left_in_pause() const {
-    return talk_ != nullptr && talk_->is_throttled && talk_->chain.empty() && is_peer_leaving();
+    if (talk_ == nullptr || !is_peer_leaving() || !talk_->chain.empty()) {
+        return false;
+    }
+    return talk_->is_throttled || (state_ == State::Deciding && talk_->exchange.is_delayed);
 }
 
 void Session::on_deadline_of(net::Connection& connection) {
