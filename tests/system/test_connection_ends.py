@@ -171,6 +171,7 @@ class Left(SluiceTest):
 
     def test_one_that_closes_its_half_in_the_pause_has_left(self):
         with self.server.connect() as connection:
+            connection.get("/small")  # then no event can bring the request and the FIN
             connection.send(head("/rate"))
             self.assertEqual(connection.read_head().status, 200)
             connection.sock.shutdown(socket.SHUT_WR)

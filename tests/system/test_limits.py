@@ -106,6 +106,7 @@ class Limits(SluiceTest):
         self.assertEqual(self.status(server, "/wait?key=a"), 200)
         for path, word in (("/wait", "delaying request"), ("/slow", "delaying unauthorized")):
             with server.connect() as connection:
+                connection.get("/f")  # then no event can bring the request and the FIN
                 connection.send(build_request(path + "?key=a"))  # a minute's delay
                 server.wait_logged(word)
             server.wait_accessed(f"499 {path}\n")
