@@ -126,6 +126,9 @@ std::expected<void, std::string> take_apart(Question& question) {
     if (equals_start(url, "https://")) {
         return Failure(fmt::format("\"{}\": this version serves no TLS, ask for http://", url));
     }
+    if (!equals_start(url, kHttp) && url.find("://") < url.find('/')) {
+        return Failure(fmt::format("\"{}\": expected http://", url));
+    }
     if (!equals_start(url, kHttp)) {
         return Failure(fmt::format(
             "\"{}\" is relative: expected a whole URL such as http://example.com/path?query", url));

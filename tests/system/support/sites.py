@@ -34,6 +34,10 @@ HOSTS = ["a.example", "x.a.example", "deep.x.a.example", "b.example", "y.b.examp
 SEGMENTS = ["", "dir", "sub", "static", "old", "app", "bare", "err", "index.html", "a.html", "a.txt",
             "b.txt", "c.txt", "page.php", "x.PHP", "nope", "sp%20ace.txt", "404.html", "images", "a.css",
             "%61.txt", "%2e", "A.txt"]
+GOOD_PATHS = ["/", "/a.html", "/a.txt", "/page.php", "/dir/", "/dir", "/dir/b.txt", "/dir/sub/c.txt", "/dir/sub/",
+              "/bare/", "/bare/x.bin", "/static/a.css", "/static/", "/err/404.html", "/old/b.txt", "/old/x.php",
+              "/app/b.txt", "/app/sub/c.txt", "/images/logo", "/nope", "/nope/x", "/sp%20ace.txt",
+              "/dir/sub/page.php", "/none", "/index.html"]
 ODD_PATHS = ["/dir/../a.txt", "/dir/%2e%2e/a.txt", "//dir//b.txt", "/dir/./b.txt", "/../a.txt",
              "/dir/sub/../../index.html", "/a.txt?", "/?", "/%zz", "/a%00b", "/a%2fb", "/dir%2fb.txt",
              "/a.txt#f", "/old/%C3%A9/x", "/old/a+b", "/old/100%25", "/a.txt?x=%20y&q=1",
@@ -47,8 +51,9 @@ PATTERNS = ["~ \\.php$", "~* \\.PHP$", "~ ^/(?<first>[a-z]+)/", "~ \\.(txt|css)$
 class Site:
     """One configuration (without what a harness adds) and requests for it."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, is_for_nginx=False):
         self.random = random.Random(seed)
+        self.is_for_nginx = is_for_nginx
         self.http = self._http()
 
     # --- configuration
@@ -97,6 +102,8 @@ class Site:
         wanted = pick.randint(2, 6) if depth == 0 else pick.randint(0, 2)
         for _ in range(wanted):
             kind = pick.choice(["prefix", "prefix", "prefix", "=", "^~", "pattern", "pattern"])
+            if self.is_for_nginx and outer[0] is None:
+                kind = "pattern"  # nginx takes nothing else inside of a pattern
             if kind == "pattern":
                 heading = pick.choice(PATTERNS)
                 key = heading
@@ -171,8 +178,11 @@ class Site:
         pick = self.random
         out = []
         for _ in range(count):
-            if pick.random() < 0.15:
+            kind = pick.random()
+            if kind < 0.1:
                 target = pick.choice(ODD_PATHS)
+            elif kind < 0.6:
+                target = pick.choice(GOOD_PATHS) + pick.choice(["", "", "", "?q=1", "?q=2&m=a", "?m=bb", "?s=1"])
             else:
                 target = "/" + "/".join(pick.choice(SEGMENTS) for _ in range(pick.randint(1, 3)))
                 target += pick.choice(["", "", "", "/", "?q=1", "?q=2&m=a", "?m=bb", "?s=1", "?"])
