@@ -141,7 +141,7 @@ std::expected<void, std::string> take_apart(Question& question) {
     if (authority.find('@') != std::string_view::npos) {
         return Failure(fmt::format("\"{}\": name and password go into -H 'Authorization: …'", url));
     }
-    if (authority.empty() || !is_visible(authority)) {
+    if (authority.empty() || authority.starts_with(':') || !is_visible(authority)) {
         return Failure(fmt::format("\"{}\" names no host", url));
     }
     if (!is_visible(path)) {

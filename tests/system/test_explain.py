@@ -313,6 +313,18 @@ class AgreementWithNginx(SluiceTest):
             with self.subTest(seed=seed):
                 self.compare(Site(seed, is_for_nginx=True))
 
+    @staticmethod
+    def is_known_to_differ(headers, answer):
+        """Conditions and ranges: ours are about what was asked for, not about an error page sent for it, and
+        `If-None-Match: *` is asked of files only; a 416 is a reply of its own, without add_header. An error page
+        that is answered by `return 204` stays empty, where nginx puts its own page in its place."""
+        steps = json.dumps(answer["steps"])
+        is_error_page = "error_page" in steps
+        is_file = any(name == "Last-Modified" for name, _ in answer["headers"]) or answer["status"] == 304
+        return (("Range" in headers and (is_error_page or answer["status"] == 416))
+                or ("If-None-Match" in headers and (is_error_page or not is_file))
+                or (is_error_page and "return 204: answers" in steps))
+
     def compare(self, site):
         server = self.serve("compat nginx;\n" + site.http, files=FILES, start=False)
         requests = site.requests(REQUESTS_PER_SITE)
@@ -321,8 +333,8 @@ class AgreementWithNginx(SluiceTest):
         client = Client(server.port)
         for request, answer in zip(requests, answers, strict=True):
             reply = client.ask(*request)
-            if {"Range", "If-None-Match"} & set(request[3]) and "error_page" in json.dumps(answer["steps"]):
-                continue  # ours are about the page that was asked for, not about the one that is sent
+            if self.is_known_to_differ(request[3], answer):
+                continue
             is_page = reply is not None and BUILT_IN.search(reply.body) is not None
             self.assertEqual(in_common(*told(answer), is_page), in_common(*seen(reply), is_page),
                              f"{request}\n{server.expand(site.http)}\n" + json.dumps(answer, indent=1))
