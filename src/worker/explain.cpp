@@ -19,6 +19,8 @@
 #include "log/journal.h"
 #include "log/lane_log.h"
 #include "log/log.h"
+#include "metrics/board.h"
+#include "metrics/station.h"
 #include "net/protocol.h"
 #include "proto/http/site.h"
 #include "proto/http/trace.h"
@@ -57,12 +59,16 @@ struct PrivateZone {
 /// The process as a worker: everything that rules expect of one, and no socket.
 class PaperWorker {
   public:
-    PaperWorker(conf::GenerationRef generation, event::Loop& loop, const shm::SharedLog& region)
+    PaperWorker(conf::GenerationRef generation,
+                event::Loop& loop,
+                const shm::SharedLog& region,
+                const metrics::Station& station)
         : loop_(loop),
           pool_(loop, {}),
           lanes_(region, SlotId{0}, -1),
           context_{.loop = loop, .lanes = lanes_, .current = std::move(generation)} {
         context_.pool = &pool_;
+        context_.station = &station;
         for (const http::Module* const module : registry::http_modules()) {
             if (module->start_worker != nullptr) {
                 module->start_worker(context_);
@@ -397,13 +403,17 @@ int explain(conf::GenerationRef generation,
     }
     const Result<std::unique_ptr<event::Loop>> loop = event::Loop::create();
     const Result<shm::SharedLog> region = shm::SharedLog::create(1);
-    if (!loop || !region) {
+    const Result<metrics::Board> board = metrics::Board::create(1, registry::counter_groups());
+    if (!loop || !region || !board) {
         log::write(log::Level::Emerg, "{}",
-                   log::Failure{loop ? region.error() : loop.error()});
+                   log::Failure{!loop     ? loop.error()
+                                : !region ? region.error()
+                                          : board.error()});
         return 1;
     }
+    const metrics::Station station(*board, *region, SlotId{0});
     const conf::Tree& tree = generation->tree();
-    PaperWorker worker(generation, **loop, *region);
+    PaperWorker worker(generation, **loop, *region, station);
     Interview interview(worker, tree, prefix, wishes);
     for (const std::string& url : wishes.urls) {
         if (url == "-") {

@@ -122,6 +122,9 @@ http {
         location ~* \\.PHP$ { }
         location = /away { return 301 /there; }
         location /secret/ { satisfy any; allow 10.0.0.0/8; deny all; auth_basic box; auth_basic_user_file users; }
+        location = /status { status_api; }
+        location = /counters { stub_status; }
+        location /bare/ { autoindex on; }
         location /read/ { limit_except GET { deny all; } }
     }
     server {
@@ -210,6 +213,13 @@ class Text(SluiceTest):
         self.assert_line(text, "limit_except GET: POST is not among them", "limit_except")
         self.assert_line(text, "HTTP/1.1 403 Forbidden")
         self.assert_line(self.of("/away", "-X", "HEAD"), "body      0 bytes")
+
+    def test_pages_that_are_made(self):
+        for path, name in (("/status", "status_api"), ("/counters", "stub_status"), ("/bare/", "autoindex on")):
+            with self.subTest(path):
+                text = self.of(path)
+                self.assert_line(text, f"file      {name}: ", f"{name};")
+                self.assert_line(text, "HTTP/1.1 200 OK")
 
     def test_limits_are_asked_of_a_copy(self):
         for _ in range(3):

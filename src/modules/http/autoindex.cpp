@@ -19,6 +19,7 @@
 #include "proto/http/error_line.h"
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "proto/http/type_set.h"
 #include "sys/clock.h"
 
@@ -173,6 +174,7 @@ Verdict list(Exchange& exchange, const void* settings) {
         (request.method != Method::Get && request.method != Method::Head)) {
         return Verdict::Declined;
     }
+    http::tell(exchange, http::Topic::File, "autoindex", "lists the directory");
     ListingStyle style;
     style.format = *conf.format;
     style.has_exact_size = *conf.has_exact_size;

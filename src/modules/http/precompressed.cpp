@@ -18,6 +18,7 @@
 #include "proto/http/core_conf.h"
 #include "proto/http/error_line.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 #include "script/regex.h"
 
 namespace sluice::modules {
@@ -284,6 +285,7 @@ Verdict serve(Exchange& exchange, const void* settings) {
         if (varies) {
             add_vary(exchange);
         }
+        http::tell(exchange, http::Topic::File, conf::Position{}, "{}: found, precompressed", name);
         return reply_with(exchange, file, conf, variant);
     }
     if (varies) {

@@ -13,6 +13,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/meter.h"
 #include "proto/http/site.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -143,6 +144,7 @@ Verdict show(Exchange& exchange, const void* settings) {
     if (!format || station == nullptr || !is_known_path(exchange)) {
         return exchange.finish(404);
     }
+    http::tell(exchange, http::Topic::File, "status_api", "a page of this process' counters");
     exchange.wire.publish_state();
     const metrics::StatusView view{
         .station = *station,

@@ -9,6 +9,7 @@
 #include "modules/http/status_sections.h"
 #include "proto/http/exchange.h"
 #include "proto/http/meter.h"
+#include "proto/http/trace.h"
 
 namespace sluice::modules {
 
@@ -51,6 +52,7 @@ Verdict show(Exchange& exchange, const void*) {
     if (method != http::Method::Get && method != http::Method::Head) {
         return exchange.finish(405);
     }
+    http::tell(exchange, http::Topic::File, "stub_status", "a page of this process' counters");
     const ConnectionCounts counts = counts_for(exchange);
     constexpr std::size_t kRoom = 256;  // seven numbers of at most 20 digits
     char* const room = static_cast<char*>(exchange.arena.allocate(kRoom, 1));
