@@ -58,19 +58,24 @@ char* map_system_v(std::size_t size) {
 
 // ---- the lane: neither side ever sleeps in the kernel ----
 
-/// A while of looking again; then the processor goes to whoever else wants it.
+/// A while of looking again; then the processor goes to whoever else wants it. Whoever looked
+/// after every record would take the cache line with the counter from the other side each time:
+/// the pauses between two looks let records gather.
 class Patience {
   public:
     void wait() {
         if (++looks_ < kLooks) {
-            __builtin_ia32_pause();
+            for (int i = 0; i < kPauses; ++i) {
+                __builtin_ia32_pause();
+            }
         } else {
             ::sched_yield();
         }
     }
 
   private:
-    static constexpr int kLooks = 2000;
+    static constexpr int kLooks = 200;
+    static constexpr int kPauses = 32;
     int looks_ = 0;
 };
 
