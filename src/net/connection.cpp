@@ -3,8 +3,10 @@
 // Runs in: worker.
 #include "net/connection.h"
 
+#include <array>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace sluice::net {
@@ -56,6 +58,17 @@ void Connection::note(std::uint32_t events) {
     }
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
         set(kWritable);
+    }
+}
+
+void Connection::look_for_fin() {
+    if ((bits_ & kTold) != 0) {
+        return;
+    }
+    std::array<char, 1> byte{};
+    const Result<sys::Transfer> peeked = sys::recv(fd, byte, MSG_PEEK);
+    if (peeked && peeked->is_blocked) {
+        set(kTold);
     }
 }
 

@@ -78,6 +78,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// where the first event since watch() brings the FIN: that may have come with what was read.
     [[nodiscard]] bool is_peer_leaving() const { return (bits_ & kLeaving) != 0; }
 
+    /// Before a pause in which is_peer_leaving() is to be true of whoever leaves from now on: looks
+    /// whether the FIN is there already. One system call, and none once an event has come.
+    void look_for_fin();
+
     /// Reads once. Less than asked means empty (the readable bit goes), unless the last event told
     /// of a hang-up: then the end is still to be read. After a full read the bit stays; the caller
     /// reads again or calls yield(), for no further edge comes.
@@ -136,7 +140,7 @@ class Connection : public event::Pollable, private event::Timer, private event::
     static constexpr std::uint8_t kEnd = 8;     ///< recv saw the end
     static constexpr std::uint8_t kWatched = 16;
     static constexpr std::uint8_t kPutOff = 32;  ///< write() said Yield; a call of on_event is posted
-    static constexpr std::uint8_t kTold = 64;  ///< an event has come since watch()
+    static constexpr std::uint8_t kTold = 64;  ///< an event has come, or look_for_fin found none
     static constexpr std::uint8_t kLeaving = 128;  ///< the event that is told now brought kHangUp
     // Replies of this size are never put off for the sake of others.
     static constexpr std::size_t kSmallWrite = 64 * 1024;

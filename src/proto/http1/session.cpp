@@ -410,6 +410,9 @@ void Session::settle() {
         rest();
     }
     publish_state();
+    if (state_ == State::Deciding && talk_->exchange.is_delayed) {
+        look_for_fin();
+    }
     if (!watch()) {
         static_cast<void>(destroy());
         return;

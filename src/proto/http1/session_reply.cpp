@@ -171,6 +171,7 @@ Framing Session::decide_framing() {
     if (is_limited && exchange.trace == nullptr) {  // nobody waits for an explanation
         talk.rate = http::rate_limit_of(exchange);
         talk.reply_started = loop().now();
+        look_for_fin();
     }
     if (*core.tcp_nodelay == is_delayed_) {
         is_delayed_ = !*core.tcp_nodelay;

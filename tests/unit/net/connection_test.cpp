@@ -152,6 +152,23 @@ TEST_F(ConnectionTest, AFinIsNewsOnceAndNotWhereItMayHaveComeWithTheRequest) {
     EXPECT_FALSE(later.is_peer_leaving()) << "no event";
 }
 
+TEST_F(ConnectionTest, AFinBehindALookForItIsNewsInTheFirstEvent) {
+    session_->look_for_fin();
+    ASSERT_TRUE(sys::shutdown(pair_.client.get(), SHUT_WR).has_value());
+    ASSERT_TRUE(session_->watch().has_value());
+    turn();
+    EXPECT_TRUE(session_->is_peer_leaving());
+
+    testing::TcpPair other = testing::tcp_pair(4608);
+    Session late(*loop_, std::move(other.server));
+    ASSERT_TRUE(sys::shutdown(other.client.get(), SHUT_WR).has_value());
+    late.look_for_fin();
+    ASSERT_TRUE(late.watch().has_value());
+    turn();
+    EXPECT_TRUE(late.is_peer_closed());
+    EXPECT_FALSE(late.is_peer_leaving()) << "it was there before";
+}
+
 TEST_F(ConnectionTest, InputThatCameDuringAPauseIsReportedOnResume) {
     ASSERT_TRUE(session_->watch().has_value());
     session_->pause(PauseReason::Body);
