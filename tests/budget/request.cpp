@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Budget of one keep-alive request for a small cached file: allocations, system calls by name, bytes
-// of memory per idle connection. The server side runs in a child that is traced, so that every
-// system call is seen; the client is another child. Golden numbers stand at the top.
+// Budget of one keep-alive request for a small cached file: allocations, system calls by name. With
+// the argument "access_log" each request writes a line. The server side runs in a child that is
+// traced, so that every system call is seen; the client is another child. Golden numbers stand at
+// the top.
 // Runs in: tests.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -26,6 +28,7 @@
 
 #include "conf/generation.h"
 #include "event/loop.h"
+#include "log/journal.h"
 #include "log/lane_log.h"
 #include "net/protocol.h"
 #include "registry/registry.h"
@@ -35,7 +38,8 @@ namespace {
 
 // ---- golden numbers; raising one is a decision ----
 constexpr long kAllocationsPerRequest = 0;
-constexpr double kCallsPerRequest = 3.05;  // recv, send, epoll_wait; the rest is timers and logs
+constexpr double kCallsPerRequest = 3.05;  // recv, send, epoll_wait; the rest is timers
+constexpr double kWakeupsPerTurn = 1.01;  // with an access log: writes to the logger's eventfd
 
 constexpr int kWarmUp = 200;
 constexpr int kMeasured = 2000;
@@ -44,6 +48,7 @@ constexpr int kMeasured = 2000;
 struct Board {
     std::atomic<long> allocations;
     std::atomic<bool> is_counting;
+    bool is_logging;
     std::atomic<int> replies;
 };
 
@@ -141,12 +146,18 @@ void mark() {
 }
 
 struct Counting : event::TurnHook {
+    Counting(log::LaneLog& log, shm::Slot& at) : lanes(log), slot(at) {}
+
+    log::LaneLog& lanes;
+    shm::Slot& slot;
     bool has_begun = false;
     bool has_ended = false;
 };
 
 void watch_progress(event::TurnHook& hook) {
     auto& counting = static_cast<Counting&>(hook);
+    counting.lanes.flush_wakeups();  // as a worker's turn ends
+    counting.slot.is_logger_asleep = 1;  // the worst case: it sleeps again before every line
     const int replies = board->replies.load();
     if (!counting.has_begun && replies >= kWarmUp) {
         counting.has_begun = true;
@@ -160,9 +171,9 @@ void watch_progress(event::TurnHook& hook) {
     }
 }
 
-int serve(const std::string& root, int socket) {
+int serve(const std::string& root, const char* access_log, int socket) {
     is_server = true;
-    FixedFacts facts("http { access_log off; keepalive_requests 1000000; server { listen 127.0.0.1:1; root " + root + "; } }");
+    FixedFacts facts(std::string("http { access_log ") + access_log + "; keepalive_requests 1000000; server { listen 127.0.0.1:1; root " + root + "; } }");
     conf::Compiled compiled = conf::compile(facts, {.main_file = "/x",
                                                     .globals = {},
                                                     .number = GenerationNumber{1},
@@ -177,7 +188,10 @@ int serve(const std::string& root, int socket) {
     if (!loop || !region) {
         return 2;
     }
-    log::LaneLog lanes(*region, SlotId{0}, -1);
+    log::LaneLog lanes(*region, SlotId{0}, ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    log::Journal journal;
+    journal.use_lanes(&lanes);
+    journal.install();
     net::WorkerContext context{.loop = **loop,
                                .lanes = lanes,
                                .current = conf::GenerationRef(std::move(compiled.generation))};
@@ -187,7 +201,7 @@ int serve(const std::string& root, int socket) {
             module->start_worker(context);
         }
     }
-    Counting counting;
+    Counting counting(lanes, region->table().slot(SlotId{0}));
     counting.before_sleep = &watch_progress;
     (*loop)->before_sleep(counting);
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
@@ -199,6 +213,10 @@ int serve(const std::string& root, int socket) {
         if (!(*loop)->run_once(Millis(1000))) {
             return 2;
         }
+    }
+    // What does not fit into a lane that nobody drains is counted, which costs no call either.
+    if (board->is_logging && region->access_lane(SlotId{0}).control->head < 50 * kMeasured) {
+        return 5;
     }
     std::_Exit(counting.has_ended ? 0 : 4);
 }
@@ -272,9 +290,11 @@ const char* name_of(long call) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
     board = static_cast<Board*>(::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
                                        MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    const bool is_logging = argc > 1 && std::strcmp(argv[1], "access_log") == 0;
+    board->is_logging = is_logging;
     const std::filesystem::path root =
         std::filesystem::temp_directory_path() / ("sluice-budget-" + std::to_string(::getpid()));
     std::filesystem::create_directory(root);
@@ -283,7 +303,7 @@ int main() {
     const pid_t server = ::fork();
     if (server == 0) {
         ::close(sockets[1]);
-        std::_Exit(serve(root.string(), sockets[0]));
+        std::_Exit(serve(root.string(), is_logging ? "/access.log" : "off", sockets[0]));
     }
     const pid_t client = ::fork();
     if (client == 0) {
@@ -305,15 +325,18 @@ int main() {
         return 1;
     }
     double total = 0;
+    double wakeups = 0;
     for (const auto& [call, count] : calls) {
-        std::printf("%-14s (%3ld) %.3f per request\n", name_of(call), call,
-                    static_cast<double>(count) / kMeasured);
-        total += static_cast<double>(count) / kMeasured;
+        const double share = static_cast<double>(count) / kMeasured;
+        std::printf("%-14s (%3ld) %.3f per request\n", name_of(call), call, share);
+        (is_logging && call == SYS_write ? wakeups : total) += share;
     }
     std::printf("system calls   %.3f per request, at most %.2f\n", total, kCallsPerRequest);
+    std::printf("wakeups        %.3f per request of a turn each, at most %.2f\n", wakeups,
+                kWakeupsPerTurn);
     std::printf("allocations    %ld in %d requests, at most %ld each\n", board->allocations.load(),
                 kMeasured, kAllocationsPerRequest);
-    const bool is_good = total <= kCallsPerRequest &&
+    const bool is_good = total <= kCallsPerRequest && wakeups <= kWakeupsPerTurn &&
                          board->allocations.load() <= kAllocationsPerRequest * kMeasured;
     return is_good ? 0 : 1;
 }

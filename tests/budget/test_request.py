@@ -12,14 +12,20 @@ PROGRAM = BINARY.parent / "tests/budget_request"
 
 
 class Request(unittest.TestCase):
-    def test_a_cached_small_file_stays_within_its_budget(self):
-        result = subprocess.run([PROGRAM], text=True, capture_output=True, timeout=120)
+    def assert_within_budget(self, *arguments):
+        result = subprocess.run([PROGRAM, *arguments], text=True, capture_output=True, timeout=120)
 
         print(result.stdout)
         if result.returncode == 77:
             self.skipTest("tracing is not permitted here")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("allocations    0 in 2000 requests", result.stdout)
+
+    def test_a_cached_small_file_stays_within_its_budget(self):
+        self.assert_within_budget()
+
+    def test_an_access_line_costs_no_system_call_but_a_wakeup_a_turn(self):
+        self.assert_within_budget("access_log")
 
 
 if __name__ == "__main__":
