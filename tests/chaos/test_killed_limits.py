@@ -26,7 +26,7 @@ CONF = """
 http {
     access_log off;
     keepalive_requests 1000000;
-    limit_req_zone $arg_key zone=rate:1m rate=1r/m;
+    limit_req_zone $arg_key zone=rate:16m rate=1r/m;
     limit_conn_zone $arg_conn zone=open:1m;
     limit_req_log_level info;
     limit_conn_log_level info;
