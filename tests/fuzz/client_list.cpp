@@ -3,25 +3,18 @@
 // one a line, then an empty line, then the lists. A peer that is not trusted names nobody, what is
 // found was written there, and a search goes on only through trusted addresses.
 // Runs in: tests.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "base/bug.h"
+#include "lines.h"
 #include "modules/shared/forwarded.h"
 
 namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
-
-std::string_view take_line(std::string_view& rest) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return line;
-}
 
 bool is_same_host(const net::Address& a, const net::Address& b) {
     return a.host() == b.host();
@@ -40,7 +33,7 @@ void check_text(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string_view rest(static_cast<const char*>(static_cast<const void*>(data)), size);
     std::vector<net::Network> networks;
-    for (std::string_view line = take_line(rest); !line.empty(); line = take_line(rest)) {
+    for (std::string_view line = fuzz::take_line(rest); !line.empty(); line = fuzz::take_line(rest)) {
         if (const auto network = net::Network::parse(line)) {
             networks.push_back(*network);
         }
@@ -49,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     modules::Trusted trusted{.networks = networks};
     std::vector<std::string_view> lists;
     while (!rest.empty() && lists.size() < 16) {
-        lists.push_back(take_line(rest));
+        lists.push_back(fuzz::take_line(rest));
         check_text(lists.back());
     }
     const auto last = modules::forwarded_client(peer, lists, trusted, false);

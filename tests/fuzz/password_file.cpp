@@ -13,18 +13,12 @@
 
 #include "base/arena.h"
 #include "base/bug.h"
+#include "lines.h"
 #include "modules/http/basic_credentials.h"
 
 namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
-
-std::string_view take_line(std::string_view& rest) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return line;
-}
 
 /// The system's own hashes may be asked for hours of work, and are not ours to test.
 bool is_ours(std::string_view hash) {
@@ -46,8 +40,8 @@ void check_credentials(std::string_view field) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string_view rest(static_cast<const char*>(static_cast<const void*>(data)), size);
-    const std::string_view user = take_line(rest);
-    const std::string password(take_line(rest));
+    const std::string_view user = fuzz::take_line(rest);
+    const std::string password(fuzz::take_line(rest));
     check_credentials(password);
     check_credentials("Basic " + password);
     const auto hash = modules::find_hash(rest, user);

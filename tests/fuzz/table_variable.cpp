@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/ascii.h"
 #include "base/bug.h"
+#include "lines.h"
 #include "net/network.h"
 #include "no_wire.h"
 #include "one_file.h"
@@ -20,13 +21,6 @@
 namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
-
-std::string_view take_line(std::string_view& rest) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return line;
-}
 
 std::string head_of(std::string_view kind) {
     if (kind == "geo" || kind == "ranges") {
@@ -76,7 +70,7 @@ std::optional<std::string> search(std::string_view lines, std::string_view key) 
     while (!lines.empty()) {
         std::optional<net::Network> network;
         std::string_view value;
-        if (!read_row(take_line(lines), network, value)) {
+        if (!read_row(fuzz::take_line(lines), network, value)) {
             return std::nullopt;
         }
         // Where the two families meet the table may differ from the search.
@@ -97,8 +91,8 @@ std::optional<std::string> search(std::string_view lines, std::string_view key) 
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string_view rest(static_cast<const char*>(static_cast<const void*>(data)), size);
-    const std::string_view kind = take_line(rest);
-    const std::string_view key = take_line(rest);
+    const std::string_view kind = fuzz::take_line(rest);
+    const std::string_view key = fuzz::take_line(rest);
     if (rest.find_first_of("{}") != rest.npos) {
         return 0;  // would end the table
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Session: its life, and the states before a reply is decided. Those after it are in
-// session_reply.cpp.
+// Session: its turns, and the states before a reply is decided. Those after it are in
+// session_reply.cpp, the end of the connection in session_end.cpp.
 // Runs in: worker.
 #include "proto/http1/session.h"
 
@@ -479,28 +479,6 @@ void Session::set_deadlines() {
             set_deadline(std::min(loop().now() + Millis(timeout_ms_), moment_));
             break;
     }
-}
-
-Step Session::destroy() {
-    protocol_.outbox().clear();
-    protocol_.destroy(*this);
-    return Step::Gone;
-}
-
-void Session::abandon() {
-    if (talk_ == nullptr) {
-        return;
-    }
-    if (talk_->is_running) {
-        if (talk_->exchange.reply.status == 0) {
-            talk_->exchange.reply.status = 499;  // nginx's number for a client that left
-        }
-        close_books();
-        talk_->exchange.end();
-    }
-    talk_->forget_request();
-    protocol_.give_back(*talk_);
-    talk_ = nullptr;
 }
 
 }  // namespace sluice::http1
