@@ -27,6 +27,7 @@ Level& Build::open_level(Context context, const Directive& block) {
     level->context = context;
     level->parent = level_;
     level->block = &block;
+    level->dialect = level_->dialect;
     level->modules = level_->modules;
     level->confs = arena().make_span<void*>(level->modules.size());
     for (std::size_t i = 0; i < level->modules.size(); ++i) {

@@ -25,11 +25,17 @@ struct Row;
 struct AcceptedRow;
 class Generation;
 
+/// The features of each protocol's block, as the protocol knows them; this room knows none.
+struct FeatureLists {
+    const void* http = nullptr;    ///< http::Features
+    const void* stream = nullptr;  ///< stream::Features
+};
+
 class Build {
   public:
     using Frozen = void (*)(Build&, void* object);
 
-    Build(Generation& generation, Facts& facts, Diagnostics& diagnostics, const void* features)
+    Build(Generation& generation, Facts& facts, Diagnostics& diagnostics, const FeatureLists& features)
         : generation_(generation), facts_(facts), diagnostics_(diagnostics), features_(features) {}
 
     [[nodiscard]] Facts& facts() { return facts_; }
@@ -45,7 +51,7 @@ class Build {
     [[nodiscard]] bool is_compat() const { return is_compat_; }
 
     /// CompileOptions::features: what the registry passes to the protocols' blocks.
-    [[nodiscard]] const void* features() const { return features_; }
+    [[nodiscard]] const FeatureLists& features() const { return features_; }
 
     /// The level that is being read.
     [[nodiscard]] Level& level() { return *level_; }
@@ -106,7 +112,7 @@ class Build {
     Generation& generation_;
     Facts& facts_;
     Diagnostics& diagnostics_;
-    const void* features_;
+    FeatureLists features_;
     Level* level_ = nullptr;
     bool is_compat_ = false;
     bool is_out_of_series_ = false;

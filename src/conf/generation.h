@@ -159,7 +159,7 @@ struct CompileOptions {
     std::string globals;    ///< text of -g
     GenerationNumber number;
     std::span<const Module* const> modules;
-    const void* features = nullptr;  ///< handed to blocks through Build::features()
+    FeatureLists features{};  ///< handed to blocks through Build::features()
 };
 
 /// What a compilation gave: a generation, or errors. The tree is there in both cases, so that

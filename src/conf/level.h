@@ -20,6 +20,9 @@ struct Level {
     const Directive* block = nullptr;  ///< the directive that opened it; null for main
     std::span<const Module* const> modules;
     std::span<void*> confs;        ///< same order as modules
+    /// What the directives here and below may say of variables (script::Dialect, of a higher floor);
+    /// null outside of `http` and `stream`.
+    const void* dialect = nullptr;
     std::vector<const Row*> seen;  ///< rows that stood here and may do so only once
 
     /// The settings of type T here. A module that is not registered is a bug.

@@ -25,7 +25,7 @@ struct Start {
     Roles roles;
     std::span<const conf::Module* const> modules;
     metrics::Schema counters;        ///< what is counted
-    const void* features = nullptr;  ///< conf::CompileOptions::features
+    conf::FeatureLists features{};  ///< conf::CompileOptions::features
 };
 
 /// What `sluice lint` was asked for.

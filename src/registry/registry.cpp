@@ -118,8 +118,8 @@ std::span<const metrics::Section* const> status_sections() {
     return kStatusSections;
 }
 
-const void* features() {
-    return &kFeatures;
+conf::FeatureLists features() {
+    return {.http = &kFeatures, .stream = nullptr};
 }
 
 }  // namespace sluice::registry

@@ -29,6 +29,6 @@ namespace sluice::registry {
 [[nodiscard]] std::span<const metrics::Section* const> status_sections();
 
 /// For conf::CompileOptions::features.
-[[nodiscard]] const void* features();
+[[nodiscard]] conf::FeatureLists features();
 
 }  // namespace sluice::registry

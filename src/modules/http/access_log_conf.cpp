@@ -10,6 +10,7 @@
 #include "log/sink_spec.h"
 #include "modules/http/access_log.h"
 #include "proto/http/module.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -54,7 +55,7 @@ bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogC
             return build.error(directive, "\"log_format\" has a block", "log_format NAME json { … }");
         }
         format.escape = LogEscape::Json;
-        format.fields = compile_json(build, directive, http::variables_of(build));
+        format.fields = compile_json(build, directive, script::variables_of(build));
         conf.formats.push_back(format);
         return format.is_json();
     }
@@ -78,7 +79,7 @@ bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogC
     // An empty text is a format, too: empty lines.
     conf::Argument whole = directive.args.back();
     whole.text = text;
-    if (!script::compile_argument(build, whole, http::variables_of(build), format.text)) {
+    if (!script::compile_argument(build, whole, script::variables_of(build), format.text)) {
         return false;
     }
     conf.formats.push_back(format);
@@ -100,7 +101,7 @@ bool set_format(conf::Build& build, const conf::Argument& argument, AccessLog& l
     conf::Argument combined = argument;
     combined.text = kCombined;
     log.format.name = "combined";
-    return script::compile_argument(build, combined, http::variables_of(build), log.format.text);
+    return script::compile_argument(build, combined, script::variables_of(build), log.format.text);
 }
 
 bool set_option(conf::Build& build,
@@ -111,7 +112,7 @@ bool set_option(conf::Build& build,
         conf::Argument condition = option;
         condition.text = option.text.substr(3);
         log.has_condition = true;
-        return script::compile_argument(build, condition, http::variables_of(build), log.condition);
+        return script::compile_argument(build, condition, script::variables_of(build), log.condition);
     }
     switch (log::read_sink_option(build, option, spec)) {
         case log::SinkOption::Taken:
@@ -131,7 +132,7 @@ bool set_path(conf::Build& build, const conf::Argument& target, AccessLog& log) 
     path.text = build.absolute_path(target.text);
     const std::string_view before = path.text.substr(0, path.text.find('$'));
     log.fixed_path = before.rfind('/') + 1;
-    return script::compile_argument(build, path, http::variables_of(build), log.path);
+    return script::compile_argument(build, path, script::variables_of(build), log.path);
 }
 
 /// Targets that are no paths; a `$` in them is not a variable's.

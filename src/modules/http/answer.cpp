@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -55,7 +56,7 @@ std::optional<Answer> read_answer(conf::Build& build, const conf::Directive& dir
     }
     answer.has_text = !code || directive.args.size() == 2;
     if (answer.has_text && !script::compile_argument(build, directive.args.back(),
-                                                     http::variables_of(build), answer.text)) {
+                                                     script::variables_of(build), answer.text)) {
         return std::nullopt;
     }
     return answer;

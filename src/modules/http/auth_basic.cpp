@@ -21,6 +21,7 @@
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/trace.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 #include "sys/file.h"
 
@@ -41,7 +42,7 @@ struct AuthBasicConf {
 // ---- settings ----
 
 bool set_realm(conf::Build& build, const conf::Directive& directive, AuthBasicConf& conf) {
-    return script::compile_argument(build, directive.args[0], http::variables_of(build),
+    return script::compile_argument(build, directive.args[0], script::variables_of(build),
                                     conf.realm.value);
 }
 
@@ -61,7 +62,7 @@ bool set_file(conf::Build& build, const conf::Directive& directive, AuthBasicCon
         const std::string whole = std::string(conf_folder(build)) + std::string(argument.text);
         argument.text = build.arena().copy(whole);
     }
-    return script::compile_argument(build, argument, http::variables_of(build), conf.file.value);
+    return script::compile_argument(build, argument, script::variables_of(build), conf.file.value);
 }
 
 constexpr conf::ContextMask kWhere = conf::kAnyHttp | conf::kLimitExcept;

@@ -17,6 +17,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "proto/http/type_set.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -68,7 +69,7 @@ bool set_name(conf::Build& build, const conf::Directive& directive, CharsetConf&
         out = {};
         return true;
     }
-    return script::compile_argument(build, argument, http::variables_of(build), out);
+    return script::compile_argument(build, argument, script::variables_of(build), out);
 }
 
 bool add_map(conf::Build& build, const conf::Directive& block, CharsetConf& conf) {

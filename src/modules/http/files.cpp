@@ -18,6 +18,7 @@
 #include "modules/http/features.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -146,7 +147,7 @@ bool set_links(conf::Build& build, const conf::Directive& directive, FilesConf& 
             conf::Argument part = argument;
             part.text.remove_prefix(kFrom.size());
             rule.has_from = true;
-            if (!script::compile_argument(build, part, http::variables_of(build), rule.from)) {
+            if (!script::compile_argument(build, part, script::variables_of(build), rule.from)) {
                 return false;
             }
         } else {

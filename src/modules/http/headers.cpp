@@ -22,6 +22,7 @@
 #include "proto/http/http_date.h"
 #include "proto/http/site.h"
 #include "proto/http/trace.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -137,7 +138,7 @@ bool append_field(conf::Build& build, const conf::Directive& directive, FieldLis
     if (breaks_line(value.text) && !keep_on_one_line(build, directive, value)) {
         return false;
     }
-    if (!script::compile_argument(build, value, http::variables_of(build), field.value)) {
+    if (!script::compile_argument(build, value, script::variables_of(build), field.value)) {
         return false;
     }
     fields.push_back(field);
@@ -193,7 +194,7 @@ bool set_expires(conf::Build& build, const conf::Directive& directive, HeadersCo
     const conf::Argument& argument = directive.args.back();
     if (argument.text.find('$') != std::string_view::npos) {
         headers.expires.value = out;
-        return script::compile_argument(build, argument, http::variables_of(build),
+        return script::compile_argument(build, argument, script::variables_of(build),
                                         headers.expires.value.text);
     }
     const std::optional<Expires> fixed = parse_expires(argument.text, out.is_modified);

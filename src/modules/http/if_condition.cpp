@@ -7,6 +7,7 @@
 
 #include "proto/http/module.h"
 #include "proto/http/site_builder.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -50,7 +51,7 @@ class Reader {
     }
 
     bool template_of(const conf::Argument& word, script::Template& out) {
-        return script::compile_argument(build_, word, http::variables_of(build_), out);
+        return script::compile_argument(build_, word, script::variables_of(build_), out);
     }
 
     // Null: an error was reported.
@@ -104,7 +105,7 @@ class Reader {
                                 "=, !=, ~, ~*, !~ or !~*");
         }
         out.kind = Condition::Kind::Matches;
-        out.pattern = http::compile_pattern(build_, value, value.text, what == "~*");
+        out.pattern = script::compile_pattern(build_, value, value.text, what == "~*");
         return out.pattern != nullptr;
     }
 

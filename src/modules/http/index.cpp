@@ -13,6 +13,7 @@
 #include "proto/http/error_line.h"
 #include "proto/http/site.h"
 #include "proto/http/trace.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -42,7 +43,7 @@ bool set_index(conf::Build& build, const conf::Directive& directive, IndexConf& 
         // The default is set outside of http, where there are no variables yet.
         const bool has_variables = argument.text.find('$') != std::string_view::npos;
         const script::VariableTable variables =
-            has_variables ? http::variables_of(build) : script::VariableTable{};
+            has_variables ? script::variables_of(build) : script::VariableTable{};
         if (!script::compile_argument(build, argument, variables, names.emplace_back())) {
             return false;
         }

@@ -16,6 +16,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "proto/http/site_builder.h"
+#include "script/dialect.h"
 #include "script/name_table.h"
 
 namespace sluice::modules {
@@ -84,7 +85,7 @@ bool add_referer(conf::Build& build, const conf::Argument& argument, Referers& r
     }
     if (text.starts_with('~')) {
         referers.patterns.push_back(
-            http::compile_pattern(build, argument, text.substr(1), true));
+            script::compile_pattern(build, argument, text.substr(1), true));
         return referers.patterns.back() != nullptr;
     }
     if (text.starts_with("http://")) {

@@ -14,6 +14,7 @@
 #include "modules/http/rewrite_program.h"
 #include "proto/http/module.h"
 #include "proto/http/site_builder.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -62,7 +63,7 @@ bool set_set(conf::Build& build, const conf::Directive& directive, RewriteConf& 
                            "$ and a name of letters, digits and underscores");
     }
     const std::string_view name = target.text.substr(1);
-    const script::VariableTable table = http::variables_of(build);
+    const script::VariableTable table = script::variables_of(build);
     const script::VariableTable::Found known = table.find(name);
     Assignment assignment;
     // A row with get_bound is one that the configuration made itself.
@@ -114,7 +115,7 @@ bool compile_part(conf::Build& build,
                   std::string_view text,
                   script::Template& out) {
     argument.text = text;
-    return script::compile_argument(build, argument, http::variables_of(build), out);
+    return script::compile_argument(build, argument, script::variables_of(build), out);
 }
 
 bool set_rewrite(conf::Build& build, const conf::Directive& directive, RewriteConf& conf) {
@@ -136,7 +137,7 @@ bool set_rewrite(conf::Build& build, const conf::Directive& directive, RewriteCo
         return false;
     }
     out.pattern =
-        http::compile_pattern(build, directive.args[0], directive.args[0].text, false);
+        script::compile_pattern(build, directive.args[0], directive.args[0].text, false);
     const std::size_t mark = text.find('?');
     out.has_args = mark != std::string_view::npos;
     const bool is_split = out.has_args && out.status == 0;

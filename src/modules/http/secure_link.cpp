@@ -12,6 +12,7 @@
 #include "modules/http/features.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -35,7 +36,7 @@ bool set_text(conf::Build& build, const conf::Directive& directive, SecureLinkCo
                                           "\" directive is incompatible with "
                                           "\"secure_link_secret\" directive");
     }
-    return script::compile_argument(build, directive.args[0], http::variables_of(build),
+    return script::compile_argument(build, directive.args[0], script::variables_of(build),
                                     (conf.*Member).value);
 }
 

@@ -31,8 +31,8 @@ struct StatusApiConf {
 
 bool set_on(conf::Build& build, const conf::Directive&, StatusApiConf& conf) {
     conf.is_on = true;
-    if (build.features() != nullptr) {
-        conf.sections = static_cast<const http::Features*>(build.features())->sections;
+    if (build.features().http != nullptr) {
+        conf.sections = static_cast<const http::Features*>(build.features().http)->sections;
     }
     return true;
 }

@@ -12,6 +12,7 @@
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
 #include "proto/http/trace.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -42,7 +43,7 @@ struct TryFilesConf {
 bool set_last(conf::Build& build, const conf::Directive& directive, TryFiles& out) {
     const conf::Argument& argument = directive.args.back();
     if (!argument.text.starts_with('=')) {
-        return script::compile_argument(build, argument, http::variables_of(build), out.last);
+        return script::compile_argument(build, argument, script::variables_of(build), out.last);
     }
     const auto code = parse_decimal(argument.text.substr(1));
     if (!code || *code < 100 || *code > 999) {
@@ -62,7 +63,7 @@ bool set_try_files(conf::Build& build, const conf::Directive& directive, TryFile
         if (candidates[i].is_directory) {
             argument.text.remove_suffix(1);
         }
-        if (!script::compile_argument(build, argument, http::variables_of(build),
+        if (!script::compile_argument(build, argument, script::variables_of(build),
                                       candidates[i].path)) {
             return false;
         }

@@ -23,6 +23,7 @@
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
 #include "script/declared.h"
+#include "script/dialect.h"
 #include "sys/process.h"
 
 namespace sluice::modules {
@@ -84,7 +85,7 @@ bool set_mode(conf::Build& build, const conf::Directive& directive, UserIdConf& 
     }
     conf.use.value = {.mode = found->second, .reset = nullptr};
     if (found->second >= UserIdMode::V1) {
-        conf.use.value.reset = http::variables_of(build).declared()->want(kReset);
+        conf.use.value.reset = script::variables_of(build).declared()->want(kReset);
         if (conf.use.value.reset == nullptr) {
             return build.error(directive, "too many variables");
         }
@@ -233,8 +234,8 @@ constexpr conf::ConfKind kKind = conf::kind<UserIdConf>("userid", kRows);
 constexpr conf::Module kConf{"userid", &kKind};
 
 /// $uid_reset is there wherever userid is, whether anything sets it or not.
-void settle_reset(conf::Build& build, conf::Level&) {
-    script::DeclaredVariables& declared = *http::variables_of(build).declared();
+void settle_reset(conf::Build& build, conf::Level& http) {
+    script::DeclaredVariables& declared = *script::variables_of(build, http).declared();
     if (script::Declared* const reset = declared.find(kReset); reset != nullptr) {
         reset->is_declared = true;
         reset->warns = false;

@@ -19,6 +19,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/module.h"
 #include "script/computed.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -320,7 +321,7 @@ bool open_geo(conf::Build& build, const conf::Directive& block, GeoConf&) {
         return build.error(block, "no memory for geo");
     }
     geo->compute = &compute;
-    const script::VariableTable variables = http::variables_of(build);
+    const script::VariableTable variables = script::variables_of(build);
     geo->has_source = block.args.size() == 2;
     if (geo->has_source &&
         (!block.args[0].text.starts_with('$') ||

@@ -9,6 +9,7 @@
 #include "conf/row.h"
 #include "modules/shared/zone_argument.h"
 #include "proto/http/site.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -52,7 +53,7 @@ bool set_option(conf::Build& build, const conf::Argument& argument, KvConf& conf
         conf.has_key = true;
         conf::Argument key = argument;
         key.text.remove_prefix(4);
-        return script::compile_argument(build, key, http::variables_of(build), conf.key);
+        return script::compile_argument(build, key, script::variables_of(build), conf.key);
     }
     if (text.starts_with("ttl=")) {
         if (const std::optional<Millis> ttl = conf::parse_time(text.substr(4)); ttl) {

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "proto/http/site.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -39,7 +40,7 @@ bool set_limit_zone(conf::Build& build,
                            "\"" + std::string(directive.name) + "\" must have \"zone\" parameter",
                            "zone=NAME:SIZE");
     }
-    if (!script::compile_argument(build, directive.args[0], http::variables_of(build), made.key)) {
+    if (!script::compile_argument(build, directive.args[0], script::variables_of(build), made.key)) {
         return false;
     }
     made.zone = declare_zone(build, directive, zone, kind, directive.args[0].text);

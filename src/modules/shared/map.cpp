@@ -12,6 +12,7 @@
 #include "proto/http/module.h"
 #include "proto/http/site_builder.h"
 #include "script/computed.h"
+#include "script/dialect.h"
 #include "script/name_table.h"
 #include "script/template_argument.h"
 
@@ -87,7 +88,7 @@ bool add_pattern(Reading& reading, const conf::Argument& key, std::uint32_t numb
     const bool is_caseless = text.starts_with('*');
     text.remove_prefix(is_caseless ? 1 : 0);
     const script::Pattern* const pattern =
-        http::compile_pattern(reading.build, key, text, is_caseless);
+        script::compile_pattern(reading.build, key, text, is_caseless);
     reading.patterns.push_back({pattern, number});
     return pattern != nullptr;
 }
@@ -159,7 +160,7 @@ bool open_map(conf::Build& build, const conf::Directive& block, MapConf&) {
         return build.error(block, "no memory for the map");
     }
     map->compute = &compute;
-    Reading reading{.build = build, .map = *map, .variables = http::variables_of(build)};
+    Reading reading{.build = build, .map = *map, .variables = script::variables_of(build)};
     if (!script::compile_argument(build, block.args[0], reading.variables, map->source) ||
         !script::declare_computed(build, block.args[1], reading.variables, *map)) {
         return false;

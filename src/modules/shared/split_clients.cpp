@@ -14,6 +14,7 @@
 #include "modules/shared/features.h"
 #include "proto/http/module.h"
 #include "script/computed.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::modules {
@@ -112,7 +113,7 @@ bool open_split(conf::Build& build, const conf::Directive& block, SplitConf&) {
         return build.error(block, "no memory for split_clients");
     }
     split->compute = &compute;
-    const script::VariableTable variables = http::variables_of(build);
+    const script::VariableTable variables = script::variables_of(build);
     if (!script::compile_argument(build, block.args[0], variables, split->source) ||
         !script::declare_computed(build, block.args[1], variables, *split)) {
         return false;

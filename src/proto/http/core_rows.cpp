@@ -6,6 +6,7 @@
 #include "proto/http/location_conf.h"
 #include "proto/http/module.h"
 #include "proto/http/server_conf.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::conf {
@@ -133,7 +134,7 @@ bool set_large_buffers(conf::Build& build, const conf::Directive& directive, Cor
 
 bool set_size(conf::Build& build, const conf::Directive& directive, SizeConf& out) {
     const conf::Argument& argument = directive.args[0];
-    if (!script::compile_argument(build, argument, variables_of(build), out.text)) {
+    if (!script::compile_argument(build, argument, script::variables_of(build), out.text)) {
         return false;
     }
     out.is_given = true;

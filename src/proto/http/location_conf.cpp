@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "proto/http/request.h"
 #include "proto/http/site_builder.h"
+#include "script/dialect.h"
 #include "script/template_argument.h"
 
 namespace sluice::http {
@@ -120,7 +121,7 @@ bool compile_template(conf::Build& build,
                       script::Template& out) {
     conf::Argument part = argument;
     part.text = text;
-    return script::compile_argument(build, part, variables_of(build), out);
+    return script::compile_argument(build, part, script::variables_of(build), out);
 }
 
 bool set_file_base(conf::Build& build,
@@ -231,7 +232,7 @@ bool open_location(conf::Build& build, const conf::Directive& block, CoreConf& c
         return build.error(block, "no memory for the location");
     }
     if (is_pattern(heading->match)) {
-        draft->location->pattern = compile_pattern(build, block.args.back(), heading->name,
+        draft->location->pattern = script::compile_pattern(build, block.args.back(), heading->name,
                                                    heading->match == Match::RegexNoCase);
     }
     CoreConf& own = level.conf<CoreConf>();

@@ -75,8 +75,4 @@ struct Features {
     std::span<const metrics::Section* const> sections{};
 };
 
-/// The variables that templates of this configuration may use: HTTP's own and the modules'. Inside
-/// an `http` block only.
-[[nodiscard]] script::VariableTable variables_of(conf::Build& build);
-
 }  // namespace sluice::http

@@ -18,6 +18,7 @@
 #include "proto/http/connection_variables.h"
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
+#include "script/dialect.h"
 
 namespace sluice::http {
 
@@ -203,13 +204,32 @@ void set_computed_defaults(conf::Build& build, CoreConf& core) {
     }
 }
 
+// HTTP's own variables, the modules' and those that the configuration declares.
+script::VariableTable read_variables(conf::Build& build) {
+    const auto* const features = static_cast<const Features*>(build.features().http);
+    const std::size_t count = features == nullptr ? 0 : features->modules.size();
+    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 2);
+    if (lists.empty()) {
+        return {};
+    }
+    lists[0] = core_variables();
+    lists[1] = connection_variables();
+    for (std::size_t i = 0; i < count; ++i) {
+        lists[i + 2] = features->modules[i]->variables;
+    }
+    SiteBuilder* const site = site_of(build);
+    return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
+}
+
+constexpr script::Dialect kDialect{.variables = &read_variables};
+
 }  // namespace
 
 bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core) {
     if (core.site != nullptr) {
         return build.error(block, "\"http\" directive is duplicate");
     }
-    const auto* const features = static_cast<const Features*>(build.features());
+    const auto* const features = static_cast<const Features*>(build.features().http);
     const std::span<const Module* const> modules =
         features == nullptr ? std::span<const Module* const>{} : features->modules;
     SiteBuilder& site = build.generation().keep(std::make_unique<SiteBuilder>(modules, build.arena()));
@@ -217,6 +237,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
     conf::Level& level = build.open_level(conf::kHttp, block);
     CoreConf& own = level.conf<CoreConf>();
     own.site = &site;
+    level.dialect = &kDialect;
     build.on_frozen(
         [](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
         &site);
@@ -273,7 +294,7 @@ bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreC
         draft.at = argument.at;
         if (argument.text.starts_with('~')) {
             draft.name = argument.text;
-            draft.pattern = compile_pattern(build, argument, argument.text.substr(1), true);
+            draft.pattern = script::compile_pattern(build, argument, argument.text.substr(1), true);
             if (draft.pattern == nullptr) {
                 return false;
             }
@@ -291,22 +312,6 @@ bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreC
         server.names.push_back(draft);
     }
     return true;
-}
-
-script::VariableTable variables_of(conf::Build& build) {
-    const auto* const features = static_cast<const Features*>(build.features());
-    const std::size_t count = features == nullptr ? 0 : features->modules.size();
-    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 2);
-    if (lists.empty()) {
-        return {};
-    }
-    lists[0] = core_variables();
-    lists[1] = connection_variables();
-    for (std::size_t i = 0; i < count; ++i) {
-        lists[i + 2] = features->modules[i]->variables;
-    }
-    SiteBuilder* const site = site_of(build);
-    return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
 }
 
 const Port* find_port(const conf::Generation& generation, ListenerId listener) {

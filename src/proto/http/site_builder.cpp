@@ -294,28 +294,6 @@ void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
     spec.service = port;
 }
 
-const script::Pattern* compile_pattern(conf::Build& build,
-                                       const conf::Argument& at,
-                                       std::string_view text,
-                                       bool is_caseless) {
-    auto compiled = script::Regex::compile(text, is_caseless);
-    if (!compiled) {
-        build.error(at, std::move(compiled.error()));
-        return nullptr;
-    }
-    auto pattern = std::make_unique<script::Pattern>(std::move(*compiled));
-    if (!pattern->regex.named_groups().empty()) {
-        const script::VariableTable known = variables_of(build);
-        auto groups = known.declared()->declare_groups(pattern->regex, known);
-        if (!groups) {
-            build.error(at, std::move(groups.error()));
-            return nullptr;
-        }
-        pattern->groups = *groups;
-    }
-    return &build.generation().keep(std::move(pattern));
-}
-
 SiteBuilder* site_of(conf::Build& build) {
     for (const conf::Level* level = &build.level(); level != nullptr; level = level->parent) {
         if (SiteBuilder* const site = level->conf<CoreConf>().site; site != nullptr) {

@@ -87,13 +87,6 @@ class SiteBuilder {
     std::deque<LocationDraft> locations_;
 };
 
-/// Compiles a pattern that lives as long as the generation, and declares its named groups as
-/// variables; null: an error was reported.
-[[nodiscard]] const script::Pattern* compile_pattern(conf::Build& build,
-                                                     const conf::Argument& at,
-                                                     std::string_view text,
-                                                     bool is_caseless);
-
 /// The site that is being read; null outside of `http`.
 [[nodiscard]] SiteBuilder* site_of(conf::Build& build);
 

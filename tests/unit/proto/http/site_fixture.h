@@ -49,7 +49,7 @@ class SiteFixture {
         conf::CompileOptions options;
         options.main_file = "/p/test.conf";
         options.modules = conf_modules_;
-        options.features = &features;
+        options.features = {.http = &features, .stream = nullptr};
         compiled = conf::compile(facts_, options);
         if (compiled.generation != nullptr) {
             generation = conf::GenerationRef(std::move(compiled.generation));

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Dialects.
+// Runs in: any.
+#include "script/dialect.h"
+
+#include <memory>
+#include <utility>
+
+#include "conf/generation.h"
+#include "conf/level.h"
+#include "script/regex.h"
+
+namespace sluice::script {
+
+VariableTable variables_of(conf::Build& build) {
+    return variables_of(build, build.level());
+}
+
+VariableTable variables_of(conf::Build& build, const conf::Level& level) {
+    const auto* const dialect = static_cast<const Dialect*>(level.dialect);
+    return dialect == nullptr ? VariableTable{} : dialect->variables(build);
+}
+
+const Pattern* compile_pattern(conf::Build& build,
+                               const conf::Argument& at,
+                               std::string_view text,
+                               bool is_caseless) {
+    auto compiled = Regex::compile(text, is_caseless);
+    if (!compiled) {
+        build.error(at, std::move(compiled.error()));
+        return nullptr;
+    }
+    auto pattern = std::make_unique<Pattern>(std::move(*compiled));
+    if (!pattern->regex.named_groups().empty()) {
+        const VariableTable known = variables_of(build);
+        auto groups = known.declared()->declare_groups(pattern->regex, known);
+        if (!groups) {
+            build.error(at, std::move(groups.error()));
+            return nullptr;
+        }
+        pattern->groups = *groups;
+    }
+    return &build.generation().keep(std::move(pattern));
+}
+
+}  // namespace sluice::script

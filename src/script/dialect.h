@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Dialect: which variables the directives of a block may use. `http` and `stream` each have their own
+// rows and declarations; a feature that both have asks for those of the block that is being read.
+// Runs in: any (while a configuration is compiled).
+#pragma once
+
+#include <string_view>
+
+#include "conf/build.h"
+#include "conf/tree.h"
+#include "script/pattern.h"
+#include "script/variable.h"
+
+namespace sluice::script {
+
+/// What a protocol's block (`http`, `stream`) puts into its conf::Level, and all levels below have.
+struct Dialect {
+    /// The variables of templates at build.level().
+    VariableTable (*variables)(conf::Build& build) = nullptr;
+};
+
+/// The variables that templates of the block that is being read may use; none outside of such blocks.
+[[nodiscard]] VariableTable variables_of(conf::Build& build);
+/// The same of `level`, one of its blocks.
+[[nodiscard]] VariableTable variables_of(conf::Build& build, const conf::Level& level);
+
+/// Compiles a pattern that lives as long as the generation, and declares its named groups as
+/// variables of the block that is being read; null: an error was reported.
+[[nodiscard]] const Pattern* compile_pattern(conf::Build& build,
+                                             const conf::Argument& at,
+                                             std::string_view text,
+                                             bool is_caseless);
+
+}  // namespace sluice::script
