@@ -102,7 +102,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const std::string text =
         "http { server { listen 127.0.0.1:80; add_header X-Uri $uri always; add_header X-Args $args always;\n" +
-        of_server + "location / {\n" + of_location + "return 200 \"$uri?$args $1\"; } } }";
+        // Behind `break` no file is looked at: nobody may.
+        of_server + "deny all;\nlocation / {\n" + of_location + "return 200 \"$uri?$args $1\"; } } }";
     fuzz::OneFile facts(text);
     conf::Compiled compiled = fuzz::compile(facts);
     if (compiled.generation == nullptr) {
