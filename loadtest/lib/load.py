@@ -39,6 +39,7 @@ class Client:
 def measure(server: Server, scenario: Scenario, client: Client) -> Measure:
     """Loads `server` for `client.seconds`."""
     server.require_alive()
+    server.empty_access_log()
     probe = subprocess.Popen(
         [sys.executable, str(HERE / "probe.py"), str(server.port), "--cpu", str(client.cpu)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ K = 1024
 M = 1024 * K
 MTIME = 1704067200  # seconds since the epoch, of every served file
 MTIME_TEXT = "Mon, 01 Jan 2024 00:00:00 GMT"
-RANDOM_FILES = 10_000
+RANDOM_PATHS = 10_000  # as in wrk/random_paths.lua
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Scenario:
     metric: str = "cpu"  # "cpu": server CPU per request, at most; "rate": requests per second, at least
     is_default: bool = False
     checked_path: str | None = None  # asked once before the load, where `path` is none itself
+    has_file: bool = True  # `path` is a file; else the configuration makes the reply
 
     def floor_reply(self) -> str:
         """The floor's argument for this scenario."""
         ending = ":close" if self.header == ("Connection", "close") else ""
-        return f"{self.path}={self.status}:{self.size}{ending}"
+        return f"{self.path.partition('?')[0]}={self.status}:{self.size}{ending}"
 
     def bars_for(self, goal: bool) -> Bars:
         return self.goal if goal and self.goal else self.bars
@@ -54,15 +55,25 @@ SCENARIOS = [
     Scenario("404", "404", "/missing", 153, Bars(0.85, 1.20), status=404),
     Scenario("304", "304", "/unchanged", 0, Bars(0.85, 1.20), status=304,
              header=("If-Modified-Since", MTIME_TEXT)),
-    Scenario("return", "return 200", "/return", 25, Bars(0.85, 1.20)),
+    Scenario("return", "return 200", "/return", 25, Bars(0.85, 1.20), has_file=False),
     Scenario("random", "10,000 files of 2 KB at random", "/random/", 2 * K, Bars(0.65, 1.25),
-             script="random_files.lua", checked_path="/random/0"),
+             script="random_paths.lua", checked_path="/random/0"),
     Scenario("range", "1 KB range of 10 MB", "/range", K, Bars(0.65, 1.25), status=206,
              header=("Range", "bytes=5000000-5001023")),
     Scenario("new", "new connection each", "/new", 612, Bars(1.03, 1.15),
              header=("Connection", "close")),
     Scenario("pipelined", "612 B, 16 pipelined", "/pipelined", 612, Bars(4.0, 0.6),
              script="pipelined.lua", metric="rate"),
+    Scenario("rewrite", "20 rewrite rules, the last matches", "/rewrite/shop/garden-chair-4217.html", 25,
+             Bars(0.90), has_file=False),
+    Scenario("map", "map of 10,000 entries, all asked at random", "/map/", 21, Bars(0.90),
+             script="random_paths.lua", checked_path="/map/4217", has_file=False),
+    Scenario("limit_req", "limit_req by address, 612 B", "/limit_address", 612, Bars(0.90)),
+    Scenario("limit_req_keys", "limit_req by 10,000 keys, 612 B", "/limit_key?k=", 612, Bars(0.90),
+             script="random_paths.lua", checked_path="/limit_key?k=4217"),
+    Scenario("access_log", "access log of 15 variables, buffered", "/logged", 25, Bars(0.90), has_file=False),
+    Scenario("access_log_unbuffered", "access log of 15 variables, unbuffered", "/logged_unbuffered", 25, Bars(0.90),
+             has_file=False),
 ]
 
 
@@ -76,13 +87,20 @@ def write_files(root: Path, scenarios: list[Scenario]) -> None:
 
     write("612", 612)
     for scenario in scenarios:
+        if not scenario.has_file:
+            continue
         if scenario.name == "random":
             (root / "random").mkdir(mode=0o755)
-            for index in range(RANDOM_FILES):
+            for index in range(RANDOM_PATHS):
                 write(f"random/{index}", scenario.size)
         elif scenario.status == 206:
             write(scenario.path[1:], 10 * M)
         elif scenario.status == 304:
             write(scenario.path[1:], 612)
-        elif scenario.status == 200 and scenario.name != "return":
-            write(scenario.path[1:], scenario.size)
+        elif scenario.status == 200:
+            write(scenario.path.partition("?")[0][1:], scenario.size)
+
+
+def write_map(file: Path) -> None:
+    """The lines of the `map` that both servers include: a value of one length for each random path."""
+    file.write_text("".join(f"/map/{index} shelf-{index:05};\n" for index in range(RANDOM_PATHS)))

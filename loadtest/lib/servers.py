@@ -1,5 +1,6 @@
 """Starting, watching and stopping the servers under test. Stops only what it started, by process id."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 10
+FETCH_SECONDS = 5
 STOP_SECONDS = 5
 
 
@@ -47,6 +49,12 @@ class Server:
             if path.exists():
                 lines += path.read_text(errors="replace").splitlines()[-10:]
         return "\n".join("    " + line for line in lines)
+
+    def empty_access_log(self) -> None:
+        """Servers append to it: what one measurement wrote must not burden the disk of the next."""
+        access_log = self.log.parent / "access.log"
+        if access_log.exists():
+            os.truncate(access_log, 0)
 
     def stop(self) -> None:
         """TERM to the root process; KILL to whatever of its tree is left after that."""
@@ -103,7 +111,7 @@ def start(name: str, command: list[str], port: int, folder: Path, cpu: int) -> S
         while True:
             server.require_alive()
             try:
-                if fetch(port, "/612")[0] == 200:
+                if fetch(port, "/612").status == 200:
                     return server
             except OSError:
                 pass
@@ -120,7 +128,7 @@ def start_configured(name: str, binary: str, kind: str, base: Path, cpu: int) ->
     folder = base / name.replace(" ", "-")
     folder.mkdir(mode=0o755)
     port = free_port()
-    values = {"port": port, "root": base / "www", "folder": folder, "cpu_mask": f"{1 << cpu:b}"}
+    values = {"port": port, "root": base / "www", "base": base, "folder": folder, "cpu_mask": f"{1 << cpu:b}"}
     for file in (f"{kind}.conf", "site.conf"):
         text = (HERE / file).read_text()
         for key, value in values.items():
@@ -137,32 +145,26 @@ def start_floor(binary: str, replies: list[str], base: Path, cpu: int) -> Server
     return start("floor", [binary, str(port), *replies], port, folder, cpu)
 
 
-def fetch(port: int, path: str, header: tuple[str, str] | None = None) -> tuple[int, int]:
-    """One GET on a connection of its own. Returns status and bytes of body."""
-    field = f"{header[0]}: {header[1]}\r\n" if header else ""
-    closing = "" if header and header[0] == "Connection" else "Connection: close\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{field}{closing}\r\n".encode())
-        reply = b""
-        while b"\r\n\r\n" not in reply:
-            piece = connection.recv(65536)
-            if not piece:
-                raise OSError("the connection was closed within the head")
-            reply += piece
-        head, _, body = reply.partition(b"\r\n\r\n")
-        status = int(head.split(b" ", 2)[1])
-        length = 0
-        for line in head.split(b"\r\n")[1:]:
-            key, _, value = line.partition(b":")
-            if key.lower() == b"content-length" and status != 304:
-                length = int(value)
-        received = len(body)
-        while received < length:
-            piece = connection.recv(1 << 20)
-            if not piece:
-                raise OSError("the connection was closed within the body")
-            received += len(piece)
-        return status, received
+@dataclass
+class Reply:
+    """What a server said."""
+
+    status: int
+    body: bytes
+    location: str | None
+
+
+def fetch(port: int, path: str, header: tuple[str, str] | None = None) -> Reply:
+    """One GET on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=FETCH_SECONDS)
+    try:
+        connection.request("GET", path, headers=dict([header] if header else [], Host="localhost"))
+        reply = connection.getresponse()
+        return Reply(reply.status, reply.read(), reply.getheader("Location"))
+    except http.client.HTTPException as error:
+        raise OSError(f"no reply: {error}") from error
+    finally:
+        connection.close()
 
 
 def find_program(name: str, package: str) -> str:

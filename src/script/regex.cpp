@@ -103,10 +103,14 @@ std::expected<Regex, std::string> Regex::compile(std::string_view pattern, bool 
     out.is_caseless_ = is_caseless;
     // The first match takes PCRE2's backtracking frames; they stay with the match data.
     static_cast<void>(out.match(""));
+    out.required_ = RequiredText::of(pattern, is_caseless);
     return out;
 }
 
 bool Regex::match(std::string_view subject, std::span<std::string_view> groups) const {
+    if (!required_.allows(subject)) {
+        return false;
+    }
     const int count = pcre2_match(compiled_->code.get(), as_units(subject), subject.size(), 0, 0,
                                   compiled_->data.get(), compiled_->context.get());
     if (count < 0) {

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "script/required_text.h"
+
 namespace sluice::script {
 
 /// A compiled pattern. Owner: whoever compiled it (a generation); move-only.
@@ -61,6 +63,7 @@ class Regex {
     std::unique_ptr<Compiled> compiled_;
     std::vector<NamedGroup> named_groups_;
     std::string pattern_;
+    RequiredText required_;  ///< of the pattern: asked first
     std::size_t group_count_ = 0;
     std::size_t kept_groups_ = kMaxGroups;  ///< groups that the last match remembers
     bool is_caseless_ = false;
