@@ -64,16 +64,22 @@ SCENARIOS = [
              header=("Connection", "close")),
     Scenario("pipelined", "612 B, 16 pipelined", "/pipelined", 612, Bars(4.0, 0.6),
              script="pipelined.lua", metric="rate"),
-    Scenario("rewrite", "20 rewrite rules, the last matches", "/rewrite/shop/garden-chair-4217.html", 25,
+    Scenario("rewrite", "20 rewrite rules, the last matches, 612 B", "/rewrite/shop/garden-chair-4217.html", 612,
              Bars(0.90), has_file=False),
-    Scenario("map", "map of 10,000 entries, all asked at random", "/map/", 21, Bars(0.90),
-             script="random_paths.lua", checked_path="/map/4217", has_file=False),
+    Scenario("rewrite_return", "20 rewrite rules before return", "/rewrite/store/garden-chair-4217.html", 25,
+             Bars(0.90, 1.20), has_file=False),
+    Scenario("map", "map of 10,000 entries, all at random, 612 B", "/map?k=", 612, Bars(0.90),
+             script="random_paths.lua", checked_path="/map?k=4217"),
+    Scenario("map_return", "map of 10,000 entries before return", "/map_return?k=", 21, Bars(0.90, 1.20),
+             script="random_paths.lua", checked_path="/map_return?k=4217", has_file=False),
     Scenario("limit_req", "limit_req by address, 612 B", "/limit_address", 612, Bars(0.90)),
     Scenario("limit_req_keys", "limit_req by 10,000 keys, 612 B", "/limit_key?k=", 612, Bars(0.90),
              script="random_paths.lua", checked_path="/limit_key?k=4217"),
-    Scenario("access_log", "access log of 15 variables, buffered", "/logged", 25, Bars(0.90), has_file=False),
-    Scenario("access_log_unbuffered", "access log of 15 variables, unbuffered", "/logged_unbuffered", 25, Bars(0.90),
-             has_file=False),
+    Scenario("access_log", "access log of 15 variables, buffered, 612 B", "/logged", 612, Bars(0.90)),
+    Scenario("access_log_unbuffered", "access log of 15 variables, unbuffered, 612 B", "/logged_unbuffered", 612,
+             Bars(0.90)),
+    Scenario("access_log_return", "access log of 15 variables before return", "/logged_return", 25,
+             Bars(0.90, 1.20), has_file=False),
 ]
 
 
@@ -102,5 +108,5 @@ def write_files(root: Path, scenarios: list[Scenario]) -> None:
 
 
 def write_map(file: Path) -> None:
-    """The lines of the `map` that both servers include: a value of one length for each random path."""
-    file.write_text("".join(f"/map/{index} shelf-{index:05};\n" for index in range(RANDOM_PATHS)))
+    """The lines of the `map` that both servers include: a value of one length for each random key."""
+    file.write_text("".join(f"{index} shelf-{index:05};\n" for index in range(RANDOM_PATHS)))

@@ -151,7 +151,7 @@ class Reply:
 
     status: int
     body: bytes
-    location: str | None
+    headers: dict[str, str]  # but those that name the server or the moment
 
 
 def fetch(port: int, path: str, header: tuple[str, str] | None = None) -> Reply:
@@ -160,7 +160,8 @@ def fetch(port: int, path: str, header: tuple[str, str] | None = None) -> Reply:
     try:
         connection.request("GET", path, headers=dict([header] if header else [], Host="localhost"))
         reply = connection.getresponse()
-        return Reply(reply.status, reply.read(), reply.getheader("Location"))
+        headers = {name.lower(): value for name, value in reply.getheaders()}
+        return Reply(reply.status, reply.read(), {name: headers[name] for name in headers.keys() - {"server", "date"}})
     except http.client.HTTPException as error:
         raise OSError(f"no reply: {error}") from error
     finally:
