@@ -133,9 +133,8 @@ constexpr std::string_view kRefused[] = {
     "proxy_ssl_trusted_certificate", "proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_store",
     "proxy_store_access", "proxy_temp_file_write_size", "proxy_timeout",
     "proxy_upload_rate", "quic_active_connection_id_limit", "quic_bpf", "quic_gso",
-    "quic_host_key", "quic_retry", "random", "random_index", 
-    "resolver",
-    "resolver_timeout", "scgi_bind", "scgi_buffer_size",
+    "quic_host_key", "quic_retry", "random", "random_index",
+    "scgi_bind", "scgi_buffer_size",
     "scgi_buffering", "scgi_buffers", "scgi_busy_buffers_size", "scgi_cache",
     "scgi_cache_background_update", "scgi_cache_bypass", "scgi_cache_key", "scgi_cache_lock",
     "scgi_cache_lock_age", "scgi_cache_lock_timeout", "scgi_cache_max_range_offset",
@@ -158,7 +157,7 @@ constexpr std::string_view kRefused[] = {
     "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify",
     "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth", "starttls",
     "stream", "sub_filter", "sub_filter_last_modified", "sub_filter_once",
-    "sub_filter_types", "upstream",
+    "sub_filter_types",
     "uwsgi_bind", "uwsgi_buffer_size", "uwsgi_buffering", "uwsgi_buffers",
     "uwsgi_busy_buffers_size", "uwsgi_cache", "uwsgi_cache_background_update",
     "uwsgi_cache_bypass", "uwsgi_cache_key", "uwsgi_cache_lock", "uwsgi_cache_lock_age",
@@ -177,7 +176,7 @@ constexpr std::string_view kRefused[] = {
     "uwsgi_ssl_verify_depth", "uwsgi_store", "uwsgi_store_access", "uwsgi_string",
     "uwsgi_temp_file_write_size", "worker_rlimit_sigpending",
     "xclient", "xslt_entities", "xslt_last_modified", "xslt_param", "xslt_string_param",
-    "xslt_stylesheet", "xslt_types", "zone",
+    "xslt_stylesheet", "xslt_types",
 };
 // clang-format on
 

@@ -19,6 +19,8 @@
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
 #include "proto/http1/protocol.h"
+#include "upstream/block.h"
+#include "upstream/upstreams.h"
 
 namespace sluice::registry {
 
@@ -60,6 +62,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &log::kErrorLogModule,
     &http::kCoreModule,
     &modules::kZoneState,
+    &upstream::kUpstreamModule,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {
@@ -107,6 +110,11 @@ std::span<const http::Module* const> http_modules() {
 
 std::span<const net::ProtocolKind> protocols() {
     static const std::array<net::ProtocolKind, 1> all{http1::protocol_kind()};
+    return all;
+}
+
+std::span<const net::ServiceKind> services() {
+    static const std::array<net::ServiceKind, 1> all{upstream::service_kind()};
     return all;
 }
 

@@ -9,6 +9,7 @@
 #include "metrics/row.h"
 #include "metrics/section.h"
 #include "net/protocol.h"
+#include "net/service.h"
 #include "proto/http/module.h"
 
 namespace sluice::registry {
@@ -21,6 +22,9 @@ namespace sluice::registry {
 
 /// The wire protocols.
 [[nodiscard]] std::span<const net::ProtocolKind> protocols();
+
+/// What a worker runs beside them.
+[[nodiscard]] std::span<const net::ServiceKind> services();
 
 /// The counters of every room; the layout of the board.
 [[nodiscard]] metrics::Schema counter_groups();

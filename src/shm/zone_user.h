@@ -99,6 +99,9 @@ class ZoneUser {
 
     [[nodiscard]] const Zone& zone() const { return zone_; }
 
+    /// The calling thread as an owner of locks, for kinds of zone that keep records of their own.
+    [[nodiscard]] sys::RobustOwner& owner() const { return owner_; }
+
     /// Copies the value into `out` where it fits there, else only tells its size.
     [[nodiscard]] ZoneValue get(std::string_view key, Millis now, std::span<char> out);
     [[nodiscard]] PutResult put(std::string_view key,

@@ -61,6 +61,7 @@ Worker::Worker(std::unique_ptr<event::Loop> loop, sys::UniqueFd channel)
 Worker::~Worker() {
     // Sessions hold references to generations and to the context: they go first.
     protocols_.clear();
+    services_.clear();
     listeners_.close_all();
 }
 
@@ -265,6 +266,9 @@ Result<> Worker::open_board(const ipc::Hello& hello, sys::UniqueFd board) {
 }
 
 void Worker::start_protocols() {
+    for (const net::ServiceKind& kind : registry::services()) {
+        services_.push_back(kind.create(*context_));
+    }
     for (const net::ProtocolKind& kind : registry::protocols()) {
         protocols_.push_back(kind.create(*context_));
     }
@@ -280,6 +284,7 @@ void Worker::stop_protocols() {
         protocol->stop();
     }
     protocols_.clear();
+    services_.clear();
     for (const http::Module* module : registry::http_modules()) {
         if (module->stop_worker != nullptr) {
             module->stop_worker();
@@ -340,6 +345,9 @@ void Worker::commit(GenerationNumber number) {
         start_protocols();
         state_ = State::Serving;
     } else {
+        for (const std::unique_ptr<net::Service>& service : services_) {
+            service->generation_changed();
+        }
         for (const std::unique_ptr<net::Protocol>& protocol : protocols_) {
             protocol->generation_changed();
         }
@@ -398,6 +406,9 @@ void Worker::retire(Millis deadline) {
     context_->is_retiring = true;
     for (const std::unique_ptr<net::Protocol>& protocol : protocols_) {
         protocol->retire();
+    }
+    for (const std::unique_ptr<net::Service>& service : services_) {
+        service->retire();
     }
     if (deadline.count() > 0) {
         loop_->arm(shutdown_, deadline);

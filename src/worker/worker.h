@@ -26,6 +26,7 @@
 #include "net/accept_gate.h"
 #include "net/connection_rows.h"
 #include "net/protocol.h"
+#include "net/service.h"
 #include "shm/shared_log.h"
 #include "worker/listeners.h"
 #include "worker/zone_saver.h"
@@ -123,6 +124,8 @@ class Worker {
     net::AcceptGate gate_;
     Listeners listeners_;
     std::optional<net::WorkerContext> context_;
+    /// Before the protocols, whose sessions use them. Same order as registry::services().
+    std::vector<std::unique_ptr<net::Service>> services_;
     /// Same order as registry::protocols().
     std::vector<std::unique_ptr<net::Protocol>> protocols_;
 
