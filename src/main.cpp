@@ -14,6 +14,7 @@
 #include "master/reading.h"
 #include "master/start.h"
 #include "registry/registry.h"
+#include "script/reference.h"
 #include "sys/fault.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -67,7 +68,7 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("reload|quit|stop|reopen|upgrade|stats|workers=N|loglevel=LEVEL");
     app.add_flag("-v", options.shows_version, "print the version and exit");
     app.add_flag("-V", options.shows_build, "print version and build and exit");
-    app.add_option("--explain", options.explain, "explain a directive and exit")
+    app.add_option("--explain", options.explain, "explain a directive or $variable and exit")
         ->type_name("NAME");
     app.add_flag("--reference", options.shows_reference,
                  "print docs/directives.md, which is made of the directives' rows, and exit");
@@ -168,6 +169,12 @@ sluice::master::Places places_for(const Options& options) {
 }
 
 int explain(const std::string& name) {
+    if (name.starts_with('$')) {
+        const std::string text =
+            sluice::script::explain_variable("http", sluice::registry::http_variables(), name);
+        print(text.empty() ? 2 : 1, text.empty() ? "no variable \"" + name + "\"\n" : text + "\n");
+        return text.empty() ? 1 : 0;
+    }
     const sluice::conf::Explanation found =
         sluice::conf::explain(sluice::registry::modules(), name);
     print(found.is_known ? 1 : 2, found.text + "\n");
@@ -190,7 +197,8 @@ int act(const Options& options, int argc, char** argv) {
         return 0;
     }
     if (options.shows_reference) {
-        print(1, sluice::conf::reference_markdown(sluice::registry::modules()));
+        print(1, sluice::conf::reference_markdown(sluice::registry::modules()) +
+                     sluice::script::variables_markdown("http", sluice::registry::http_variables()));
         return 0;
     }
     if (!options.explain.empty()) {

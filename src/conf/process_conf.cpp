@@ -214,7 +214,7 @@ constexpr Row kRows[] = {
     row_fn<&ProcessConf::working_directory, &parse_working_directory>("working_directory", kMain, take(1),
         "Directory that workers run in.").applies(Applies::Replace),
     row_fn<&ProcessConf::env, &parse_env>("env", kMain, take(1),
-        "An environment variable to keep, or to set with NAME=value, for spawned programs.")
+        "An environment variable to keep, or to set with NAME=value, for spawned programs; $env_NAME gives its value.")
         .repeats().applies(Applies::Replace),
     row_fn<&ProcessConf::thread_pools, &parse_thread_pool>("thread_pool", kMain, take_range(2, 3),
         "Most threads of a worker, and how much work may wait for them. There is one pool, which "

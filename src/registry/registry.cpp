@@ -16,8 +16,10 @@
 #include "modules/shared/zone_section.h"
 #include "modules/shared/zone_state.h"
 #include "net/connection_rows.h"
+#include "proto/http/connection_variables.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
+#include "proto/http/variables.h"
 #include "proto/http1/protocol.h"
 #include "upstream/block.h"
 #include "upstream/upstreams.h"
@@ -30,6 +32,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kMap,  // tables take part in no phase
     &modules::kGeo,
     &modules::kSplitClients,
+    &modules::kEnv,
     &modules::kFiles,
     &modules::kReadBody,  // before whatever may use the body
     &modules::kRealIp,  // before whatever asks for the client
@@ -106,6 +109,18 @@ std::span<const conf::Module* const> modules() {
 
 std::span<const http::Module* const> http_modules() {
     return kHttpModules;
+}
+
+std::span<const std::span<const script::VariableRow>> http_variables() {
+    static const std::vector<std::span<const script::VariableRow>> all = [] {
+        std::vector<std::span<const script::VariableRow>> out{http::core_variables(),
+                                                              http::connection_variables()};
+        for (const http::Module* const module : kHttpModules) {
+            out.push_back(module->variables);
+        }
+        return out;
+    }();
+    return all;
 }
 
 std::span<const net::ProtocolKind> protocols() {

@@ -11,6 +11,7 @@
 #include "net/protocol.h"
 #include "net/service.h"
 #include "proto/http/module.h"
+#include "script/variable.h"
 
 namespace sluice::registry {
 
@@ -19,6 +20,9 @@ namespace sluice::registry {
 
 /// The features of HTTP, in running order: within a phase the first that answers counts.
 [[nodiscard]] std::span<const http::Module* const> http_modules();
+
+/// The variables of HTTP: its own and the features'.
+[[nodiscard]] std::span<const std::span<const script::VariableRow>> http_variables();
 
 /// The wire protocols.
 [[nodiscard]] std::span<const net::ProtocolKind> protocols();

@@ -53,7 +53,10 @@ std::expected<Part, std::string> part_of(std::string_view name, const VariableTa
         return Part{.text = {}, .row = nullptr, .capture = name[0] - '0'};
     }
     const VariableTable::Found found = variables.find(name);
-    if (found.row == nullptr) {
+    // A prefix without a function: each name is given its value when the block has been read.
+    const bool is_unbound = found.row != nullptr && found.row->get == nullptr &&
+                            found.row->get_bound == nullptr;
+    if (found.row == nullptr || is_unbound) {
         // What declares it may stand further down; who reads the block asks for leftovers at its end.
         const VariableRow* const wanted =
             variables.declared() == nullptr ? nullptr : variables.declared()->want(name);

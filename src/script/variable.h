@@ -35,7 +35,7 @@ using Setter = void (*)(void* subject, std::string_view text);
 
 struct VariableRow {
     std::string_view name;      ///< without `$`; for a prefix row ends with `_`
-    Getter get = nullptr;
+    Getter get = nullptr;       ///< null for a prefix: a module gives each name its value at load
     std::string_view sentence;  ///< for operators; the reference is made from it
     bool is_prefix = false;
     bool is_number = false;     ///< always a number: JSON logs write it bare

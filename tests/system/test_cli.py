@@ -62,6 +62,17 @@ class CommandLine(SluiceTest):
         self.assertNotEqual(unknown.returncode, 0)
         self.assertIn("sendfile", unknown.stdout + unknown.stderr)
 
+    def test_explain_a_variable(self):
+        for name, words in (("$request_uri", "$request_uri — "), ("$arg_x", "$arg_NAME — "),
+                            ("$env_HOME", "env NAME;")):
+            result = sluice("--explain", name)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(words, result.stdout)
+
+        unknown = sluice("--explain", "$request_url")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn('no variable "$request_url"', unknown.stderr)
+
     # --- the configuration
 
     def test_dump_prints_every_file(self):

@@ -191,5 +191,53 @@ class Mistakes(SluiceTest):
         self.check("geo $v { delete 10.0.0.0/8; }", "no network", is_good=True)
 
 
+class Environment(SluiceTest):
+    CONF = """
+[HUE]
+http {
+    log_format seen "<$env_SLUICE_TEST_HUE>";
+    access_log %%DIR%%/logs/access.log seen;
+    map $env_SLUICE_TEST_HUE $warmth { red warm; default cold; }
+    server {
+        listen %%PORT%%;
+        location / { return 200 "$env_SLUICE_TEST_HUE|${env_sluice_test_set}|$env_SLUICE_TEST_NONE|$warmth"; }
+    }
+}
+env SLUICE_TEST_NONE;
+env SLUICE_TEST_SET=[SET];
+"""
+
+    def conf_with(self, hue, value):
+        return self.CONF.replace("[HUE]", hue).replace("[SET]", value)
+
+    def test_names_that_env_allows_have_values(self):
+        server = self.serve(self.conf_with("env SLUICE_TEST_HUE;", "first"),
+                            env={"SLUICE_TEST_HUE": "red", "SLUICE_TEST_SET": "not mine"})
+
+        self.assertEqual(server.get().text, "red|first||warm")
+        server.wait_accessed("<red>")
+
+        server.configure(self.conf_with("env SLUICE_TEST_HUE=green;", "second"))
+        self.assertEqual(server.reload().returncode, 0, server.error_log())
+        wait_for(lambda: server.get().text == "green|second||cold", what="the new values")
+
+    def test_a_worker_that_is_replaced_has_the_same_values(self):
+        server = self.serve(self.conf_with("env SLUICE_TEST_HUE;", "x"), env={"SLUICE_TEST_HUE": "red"})
+
+        server.kill_worker()
+
+        self.assertEqual(server.get().text, "red|x||warm")
+
+    def test_others_are_refused(self):
+        def refusal(rest):
+            return self.refusal_of(rest + ' http { server { listen %%PORT%%; return 200 "a $env_SLUICE_A"; } }')
+
+        for rest, words in (
+                ("", 'unknown "env_SLUICE_A" variable'),
+                ("env SLUICE_B;", '"env SLUICE_A;" or "env SLUICE_A=value;" in the main block'),
+                ("env SLUICE_A; env Sluice_A;", 'ambiguous "env_SLUICE_A" variable')):
+            self.assertIn(words, refusal(rest))
+
+
 if __name__ == "__main__":
     unittest.main()

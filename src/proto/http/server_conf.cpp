@@ -223,6 +223,17 @@ script::VariableTable read_variables(conf::Build& build) {
 
 constexpr script::Dialect kDialect{.variables = &read_variables};
 
+// What modules add then is as if it were written in the block: the same variables are known.
+void complete(conf::Build& build, conf::Level& http, std::span<const Module* const> modules) {
+    const void* const outer = std::exchange(build.level().dialect, http.dialect);
+    for (const Module* const module : modules) {
+        if (module->complete != nullptr) {
+            module->complete(build, http);
+        }
+    }
+    build.level().dialect = outer;
+}
+
 }  // namespace
 
 bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core) {
@@ -243,11 +254,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
         &site);
     const bool is_good = build.run_block(block, level);
     set_computed_defaults(build, own);
-    for (const Module* module : modules) {
-        if (module->complete != nullptr) {
-            module->complete(build, level);
-        }
-    }
+    complete(build, level, modules);
     return site.check_variables(build) && is_good;
 }
 
