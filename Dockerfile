@@ -9,7 +9,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
         g++ cmake ninja-build ccache pkg-config libspdlog-dev libcli11-dev \
-        libfmt-dev libpcre2-dev libc-ares-dev zlib1g-dev \
+        libfmt-dev libpcre2-dev libc-ares-dev zlib1g-dev libmaxminddb-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY CMakeLists.txt CMakePresets.json ./
@@ -22,7 +22,7 @@ RUN cmake --preset release -DSLUICE_TESTS=OFF \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libfmt9 libspdlog1.10 libpcre2-8-0 libc-ares2 zlib1g \
+ && apt-get install -y --no-install-recommends libfmt9 libspdlog1.10 libpcre2-8-0 libc-ares2 zlib1g libmaxminddb0 \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 101 sluice \
  && useradd --system --uid 101 --gid 101 --no-create-home --home-dir /nonexistent \

@@ -4,7 +4,7 @@
 
 # Building needs these; tests/lint/files_test.py holds the Dockerfile to the same list.
 build_packages=(g++ cmake ninja-build ccache pkg-config libspdlog-dev libcli11-dev
-    libfmt-dev libpcre2-dev libc-ares-dev zlib1g-dev)
+    libfmt-dev libpcre2-dev libc-ares-dev zlib1g-dev libmaxminddb-dev)
 # ./run and ./test.
 test_packages=(libgtest-dev wrk curl python3 procps valgrind)
 # ./test --asan and --fuzz.

@@ -232,6 +232,14 @@ void walk(auto& io, M& m) {
     io.number(m.failure);
 }
 
+template <Is<DataFile> M>
+void walk(auto& io, M& m) {
+    io.number(m.generation.value);
+    io.number(m.index);
+    io.number(m.modified);
+    io.number(m.taken);
+}
+
 void walk_kind(Writer& io, const SinkKind& kind) {
     io.number(std::to_underlying(kind));
 }
@@ -360,7 +368,7 @@ bool fds_fit(const Message& message, std::size_t count) {
                                 return 4;
                             } else if constexpr (Is<M, Listeners>) {
                                 return m.grants.size();
-                            } else if constexpr (Is<M, Prepare>) {
+                            } else if constexpr (Is<M, Prepare> || Is<M, DataFile>) {
                                 return 1;
                             } else if constexpr (Is<M, LoggerHello>) {
                                 return 3;
@@ -383,7 +391,8 @@ const char* name_of(const Message& message) {
         "Hello",     "Listeners", "Release",     "Prepare",     "Commit", "Abort",
         "Retire",    "Stop",      "SetLogLevel", "Reopened",    "Ready",  "Refused",
         "Committed", "Draining",  "Drained",     "LoggerHello", "Sinks",  "DrainAndExit",
-        "DropSinks", "Alert",     "Zones",       "SaveZone",    "ZoneSaved"};
+        "DropSinks", "Alert",     "Zones",       "SaveZone",    "ZoneSaved",
+        "DataFile"};
     return kNames[message.index()];
 }
 

@@ -295,6 +295,18 @@ struct ZoneSaved {
     friend bool operator==(const ZoneSaved&, const ZoneSaved&) = default;
 };
 
+/// A file of data (conf::DataFile) of a generation: its copy, and when the file was written and taken,
+/// in seconds of Unix time. Comes before the Hello or Prepare that names the generation; the worker
+/// opens it when it has compiled that, and refuses it where one is missing. For the generation that
+/// the worker has: it takes the place of the one before.
+struct DataFile {
+    GenerationNumber generation{};
+    std::uint32_t index = 0;
+    std::int64_t modified = 0;
+    std::int64_t taken = 0;
+    friend bool operator==(const DataFile&, const DataFile&) = default;
+};
+
 /// The order is the wire's type number; add at the end.
 using Message = std::variant<Hello,
                              Listeners,
@@ -318,7 +330,8 @@ using Message = std::variant<Hello,
                              Alert,
                              Zones,
                              SaveZone,
-                             ZoneSaved>;
+                             ZoneSaved,
+                             DataFile>;
 
 /// Who wrote a message; decides which kinds are legal.
 enum class Sender : std::uint8_t { Master, Worker, Logger };

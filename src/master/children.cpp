@@ -116,6 +116,7 @@ Result<Child*> Master::start_child(ChildKind kind,
     const std::array<int, 4> fds = {configuration.bundle.get(), region_->fd(),
                                     logger_wakeup_.get(), counting_.fd()};
     send_zones(*child, *configuration.generation);
+    send_data_files(*child, *configuration.generation);
     supervisor_->send(*child, hello_for(*child, configuration), fds);
     return child;
 }

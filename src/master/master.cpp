@@ -74,6 +74,9 @@ std::expected<void, std::vector<std::string>> Master::open() {
     if (auto made = make_directories(generation); !made) {
         return made;
     }
+    if (auto taken = data_files_.open(generation); !taken) {
+        return taken;
+    }
     if (auto opened = custody_.open(generation, settings().worker_processes.value); !opened) {
         return opened;
     }
@@ -173,6 +176,9 @@ void Master::bind_timers() {
         master.save_zones(false);
         master.arm_save_timer();
     });
+    bind(data_timer_, [](event::Timer& timer) {
+        static_cast<Timer&>(timer).master->look_at_data_files();
+    });
     bind(limit_, [](event::Timer& timer) { static_cast<Timer&>(timer).master->on_limit(); });
     logger_respawn_.master = this;
     logger_respawn_.fire = [](event::Timer& timer) {
@@ -241,6 +247,7 @@ void Master::go_to_serving() {
     phase_ = Phase::Serving;
     event::TimerWheel::disarm(limit_);
     arm_save_timer();
+    arm_data_timer();
     on_serving_(on_serving_context_);
     if (std::exchange(wants_reload_, false)) {
         reload();

@@ -22,6 +22,7 @@
 #include "master/control_socket.h"
 #include "master/counting.h"
 #include "master/custody.h"
+#include "master/data_files.h"
 #include "master/pidfile.h"
 #include "master/programs.h"
 #include "master/reload.h"
@@ -171,6 +172,12 @@ class Master final : private SupervisorOwner, private ReloadPort {
     void arm_save_timer();
     void tell_of_zones();
 
+    // ---- data_watch.cpp: files of data that may change between reloads ----
+    void send_data_files(Child& worker, const conf::Generation& generation);
+    void arm_data_timer();
+    void look_at_data_files();
+    void renew_data_file(std::size_t index);
+
     // ---- orders.cpp: signals ----
     void obey(const sys::SignalInfo& signal);
     void hang_up();
@@ -209,6 +216,8 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Sinks sinks_{programs_};
     Custody custody_;
     Zones zones_;
+    DataFiles data_files_;
+    std::map<std::string, Millis> looked_at_;  ///< by path, when such a file was last looked at
     ZoneSaves zone_saves_;
     std::map<ZoneId, Millis> saved_at_;
     bool has_saved_at_end_ = false;
@@ -238,6 +247,7 @@ class Master final : private SupervisorOwner, private ReloadPort {
     Timer leaving_timer_;
     Timer leaving_sinks_timer_;
     Timer save_timer_;
+    Timer data_timer_;
     Timer limit_;  ///< of Starting, Stopping and Draining
     Task reload_task_;
     Task live_task_;

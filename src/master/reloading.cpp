@@ -91,6 +91,9 @@ Master::Outcome<void> Master::open_resources() {
     if (auto made = make_directories(next); !made) {
         return std::unexpected(joined(made.error()));
     }
+    if (auto taken = data_files_.open(next); !taken) {
+        return std::unexpected(joined(taken.error()));
+    }
     const auto zones = zones_.open(next);
     tell_of_zones();
     if (!zones) {
@@ -127,6 +130,7 @@ void Master::prepare_worker(ChildId worker) {
     }
     send_grants(*child, custody_.shared(true), false);
     send_zones(*child, *candidate_->generation);
+    send_data_files(*child, *candidate_->generation);
     const std::array<int, 1> fds = {candidate_->bundle.get()};
     supervisor_->send(*child, ipc::Prepare{candidate_->generation->number()}, fds);
 }
@@ -163,6 +167,8 @@ void Master::commit(const std::set<ChildId>& workers) {
     }
     custody_.commit(generation);
     zones_.commit(generation);
+    data_files_.keep_only(generation);
+    arm_data_timer();
     arm_save_timer();
     journal_->set_main(log::main_destination(generation));
     const bool is_replace = std::any_of(workers.begin(), workers.end(), [&](ChildId id) {
@@ -200,6 +206,7 @@ void Master::roll_back() {
     });
     custody_.roll_back();
     zones_.roll_back();
+    data_files_.keep_only(*current_.generation);
     sinks_.roll_back();
     candidate_.reset();
 }

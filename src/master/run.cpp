@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "master/candidate.h"
 #include "master/daemon.h"
+#include "master/data_files.h"
 #include "master/directories.h"
 #include "master/master.h"
 #include "master/pidfile.h"
@@ -71,6 +72,10 @@ std::vector<std::string> check_files(const conf::Generation& generation) {
     Sinks sinks(programs);
     if (auto opened = sinks.open(generation); !opened) {
         errors = std::move(opened).error();
+    }
+    DataFiles data_files;
+    if (auto taken = data_files.open(generation); !taken) {
+        errors.insert(errors.end(), taken.error().begin(), taken.error().end());
     }
     if (auto made = make_directories(generation); !made) {
         errors.insert(errors.end(), made.error().begin(), made.error().end());

@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "conf/data_file.h"
 #include "conf/process_conf.h"
 #include "log/error_log_conf.h"
 #include "metrics/process_rows.h"
@@ -31,6 +32,7 @@ namespace {
 constexpr const http::Module* kHttpModules[] = {
     &modules::kMap,  // tables take part in no phase
     &modules::kGeo,
+    &modules::kGeoip2,
     &modules::kSplitClients,
     &modules::kEnv,
     &modules::kFiles,
@@ -66,6 +68,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &http::kCoreModule,
     &modules::kZoneState,
     &upstream::kUpstreamModule,
+    &conf::kDataFileModule,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {

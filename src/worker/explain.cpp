@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "conf/data_file.h"
 #include "event/loop.h"
 #include "event/pool.h"
 #include "log/journal.h"
@@ -93,6 +94,7 @@ class PaperWorker {
 
   private:
     std::expected<void, std::string> empty_zones();
+    std::expected<void, std::string> open_data_files();
     void read_reply(int fd, Outcome& out);
     [[nodiscard]] bool wait_for(int fd);
     [[nodiscard]] bool receive(int fd, std::string& into);
@@ -124,6 +126,23 @@ std::expected<void, std::string> PaperWorker::empty_zones() {
         }
         zones_.push_back(std::make_unique<PrivateZone>(std::move(*zone), owner_));
         spec->attached = &zones_.back()->user;
+    }
+    return {};
+}
+
+/// As they are on disk now: where no server runs nobody has a copy.
+std::expected<void, std::string> PaperWorker::open_data_files() {
+    for (const std::unique_ptr<conf::DataFile>& file : conf::data_files(*context_.current)) {
+        if (file->opened != nullptr) {
+            continue;
+        }
+        const Result<sys::UniqueFd> fd = sys::open(file->path.c_str(), O_RDONLY | O_NONBLOCK);
+        if (!fd) {
+            return Failure(fmt::format("{}", log::Failure{fd.error(), "\"" + file->path + "\""}));
+        }
+        if (auto opened = file->attach(fd->get()); !opened) {
+            return Failure(fmt::format("\"{}\": {}", file->path, opened.error()));
+        }
     }
     return {};
 }
@@ -259,6 +278,9 @@ std::expected<Outcome, std::string> PaperWorker::answer(const Question& question
     }
     if (auto emptied = empty_zones(); !emptied) {
         return Failure(std::move(emptied.error()));
+    }
+    if (auto opened = open_data_files(); !opened) {
+        return Failure(std::move(opened.error()));
     }
     Result<sys::SocketPair> sockets = sys::socketpair(SOCK_STREAM | SOCK_NONBLOCK);
     if (!sockets) {

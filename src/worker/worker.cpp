@@ -160,6 +160,8 @@ void Worker::obey(ipc::Received& received) {
             take_listeners(message, received.fds);
         } else if constexpr (std::is_same_v<T, ipc::Zones>) {
             zones_.take(message, received.fds);
+        } else if constexpr (std::is_same_v<T, ipc::DataFile>) {
+            data_files_.take(message, std::move(received.fds.front()), find_generation(message.generation));
         } else if constexpr (std::is_same_v<T, ipc::SaveZone>) {
             saver_.save(message, received.fds);
         } else if constexpr (std::is_same_v<T, ipc::Release>) {
@@ -308,8 +310,22 @@ void Worker::prepare(GenerationNumber number, const sys::UniqueFd& bundle) {
         tell(ipc::Refused{number, attached.error()});
         return;
     }
+    if (auto attached = data_files_.attach(**compiled); !attached) {
+        tell(ipc::Refused{number, attached.error()});
+        return;
+    }
     prepared_.emplace_back(std::move(*compiled));
     tell(ipc::Ready{number});
+}
+
+/// The one that serves or is prepared; null: neither is of that number.
+const conf::Generation* Worker::find_generation(GenerationNumber number) const {
+    if (context_ && context_->current && context_->current->number() == number) {
+        return context_->current.get();
+    }
+    const auto found = std::ranges::find_if(
+        prepared_, [number](const conf::GenerationRef& one) { return one->number() == number; });
+    return found == prepared_.end() ? nullptr : found->get();
 }
 
 /// Takes that generation out of the prepared ones and forgets older ones.

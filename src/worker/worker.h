@@ -30,6 +30,7 @@
 #include "shm/shared_log.h"
 #include "worker/listeners.h"
 #include "worker/zone_saver.h"
+#include "worker/data_files.h"
 #include "worker/zones.h"
 
 namespace sluice::worker {
@@ -76,6 +77,7 @@ class Worker {
     [[nodiscard]] Result<> open_board(const ipc::Hello& hello, sys::UniqueFd board);
     void take_listeners(const ipc::Listeners& listeners, std::vector<sys::UniqueFd>& fds);
     void prepare(GenerationNumber number, const sys::UniqueFd& bundle);
+    [[nodiscard]] const conf::Generation* find_generation(GenerationNumber number) const;
     [[nodiscard]] conf::GenerationRef take_prepared(GenerationNumber number);
     void commit(GenerationNumber number);
     void abort(GenerationNumber number);
@@ -121,6 +123,7 @@ class Worker {
     ZoneSaver saver_;
     /// Before whatever holds a generation: their zones use its owner.
     Zones zones_;
+    DataFiles data_files_;
     net::AcceptGate gate_;
     Listeners listeners_;
     std::optional<net::WorkerContext> context_;

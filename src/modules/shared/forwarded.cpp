@@ -121,4 +121,25 @@ std::optional<net::Address> forwarded_client(const net::Address& peer,
     return client;
 }
 
+net::IpBytes ip_behind(const http::Exchange& exchange,
+                       const net::Address& peer,
+                       const Trusted& trusted,
+                       bool is_recursive) {
+    constexpr std::size_t kMostLists = 16;
+    std::array<std::string_view, kMostLists> lists;
+    std::size_t count = 0;
+    for (const http::Header& header : exchange.request.headers) {
+        if (header.field == http::Field::XForwardedFor) {
+            if (count == kMostLists) {  // the last ones count
+                std::ranges::rotate(lists, lists.begin() + 1);
+                --count;
+            }
+            lists[count++] = header.value;
+        }
+    }
+    const auto client =
+        forwarded_client(peer, std::span(lists).first(count), trusted, is_recursive);
+    return client ? client->ip() : peer.ip();
+}
+
 }  // namespace sluice::modules

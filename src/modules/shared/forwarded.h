@@ -11,6 +11,7 @@
 
 #include "conf/build.h"
 #include "net/network.h"
+#include "proto/http/exchange.h"
 
 namespace sluice::modules {
 
@@ -37,5 +38,12 @@ bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& tr
                                                            std::span<const std::string_view> lists,
                                                            const Trusted& trusted,
                                                            bool is_recursive);
+
+/// The same by an exchange's X-Forwarded-For, of which the last 16 fields count: the client's
+/// address, or the peer's where it names nobody.
+[[nodiscard]] net::IpBytes ip_behind(const http::Exchange& exchange,
+                                     const net::Address& peer,
+                                     const Trusted& trusted,
+                                     bool is_recursive);
 
 }  // namespace sluice::modules

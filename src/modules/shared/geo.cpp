@@ -78,33 +78,13 @@ struct GeoConf {};
 
 // ---- look-up ----
 
-/// The client named by proxies that are trusted.
-net::IpBytes behind_proxies(const Geo& geo, const http::Exchange& exchange,
-                            const net::Address& peer) {
-    constexpr std::size_t kMostLists = 16;
-    std::array<std::string_view, kMostLists> lists;
-    std::size_t count = 0;
-    for (const http::Header& header : exchange.request.headers) {
-        if (header.field == http::Field::XForwardedFor) {
-            if (count == kMostLists) {  // the last ones count
-                std::ranges::rotate(lists, lists.begin() + 1);
-                --count;
-            }
-            lists[count++] = header.value;
-        }
-    }
-    const auto client =
-        forwarded_client(peer, std::span(lists).first(count), geo.proxies, geo.is_recursive);
-    return client ? client->ip() : peer.ip();
-}
-
 /// The address that counts; size 0: none.
 net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
     const bool asks_proxies = !geo.proxies.empty();
     const auto& exchange = *static_cast<const http::Exchange*>(subject);
     if (!geo.has_source) {
         const net::Address& peer = geo.access->peer(subject);
-        return asks_proxies ? behind_proxies(geo, exchange, peer) : peer.ip();
+        return asks_proxies ? ip_behind(exchange, peer, geo.proxies, geo.is_recursive) : peer.ip();
     }
     const std::string_view text =
         geo.source.render(subject, arena, geo.access->captures(subject));
@@ -112,7 +92,7 @@ net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
         return net::parse_ip(text).value_or(net::IpBytes{});
     }
     const std::optional<net::Address> peer = parse_client(text);
-    return peer ? behind_proxies(geo, exchange, *peer) : net::IpBytes{};
+    return peer ? ip_behind(exchange, *peer, geo.proxies, geo.is_recursive) : net::IpBytes{};
 }
 
 std::string_view compute(const script::Computed& self, const void* subject, Arena& arena) {

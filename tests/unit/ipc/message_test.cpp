@@ -80,6 +80,7 @@ std::vector<Case> all_kinds() {
                   .bytes = 1ULL << 40,
                   .shards = 16},
          Sender::Master},
+        {DataFile{.generation = GenerationNumber{4}, .index = 1, .modified = -1, .taken = 5}, Sender::Master},
         {ZoneSaved{.id = ZoneId{3}, .entries = 7, .bytes = 1000, .failure = -28}, Sender::Worker},
     };
 }
