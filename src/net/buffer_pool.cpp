@@ -19,8 +19,12 @@ BufferPool::Page BufferPool::take() {
         free_.pop_back();
         return page;
     }
-    // Not make_unique: want of memory must be an answer here, and pages need no zeros.
-    return Page(new (std::nothrow) char[page_size_]);
+    return allocate(page_size_);
+}
+
+// Not make_unique: want of memory must be an answer here, and pages need no zeros.
+BufferPool::Page BufferPool::allocate(std::size_t size) {
+    return Page(new (std::nothrow) char[size]);
 }
 
 void BufferPool::give_back(Page page) {

@@ -24,6 +24,8 @@ class BufferPool {
 
     /// A page with unspecified content; null when the heap has none.
     [[nodiscard]] Page take();
+    /// `size` bytes from the heap, for what no page holds; null when it has none. Never give it back.
+    [[nodiscard]] static Page allocate(std::size_t size);
     /// Returns a page taken from here; null is ignored.
     void give_back(Page page);
 

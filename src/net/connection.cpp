@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "sys/splice.h"
+
 namespace sluice::net {
 
 Connection::Connection(event::Loop& loop,
@@ -40,6 +42,11 @@ Result<> Connection::watch() {
     TRY(loop_.watch(*this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET));
     set(kWatched);
     return {};
+}
+
+void Connection::assume(bool is_readable, bool is_writable) {
+    clear(kReadable | kWritable);
+    set(static_cast<std::uint8_t>((is_readable ? kReadable : 0) | (is_writable ? kWritable : 0)));
 }
 
 // An error or a hang-up is learnt by reading or writing, so both are worth trying then.
@@ -81,6 +88,34 @@ Result<sys::Transfer> Connection::recv(std::span<char> into) {
         clear(kReadable);
     } else if (transfer.size < into.size() && (bits_ & kHangUp) == 0) {
         clear(kReadable);
+    }
+    return transfer;
+}
+
+// The kernel has looked for room in vain before it sends less than asked, so the edge will come.
+Result<sys::Transfer> Connection::send(std::span<const char> bytes) {
+    const sys::Transfer transfer = TRY(sys::send(fd, bytes));
+    if (transfer.size < bytes.size()) {
+        clear(kWritable);
+    }
+    return transfer;
+}
+
+Result<sys::Transfer> Connection::splice_in(int pipe, std::size_t size) {
+    const sys::Transfer transfer = TRY(sys::splice(fd, pipe, size));
+    if (transfer.is_end) {
+        set(kEnd);
+        clear(kReadable);
+    } else if (transfer.is_blocked) {
+        clear(kReadable);
+    }
+    return transfer;
+}
+
+Result<sys::Transfer> Connection::splice_out(int pipe, std::size_t size) {
+    const sys::Transfer transfer = TRY(sys::splice(pipe, fd, size));
+    if (transfer.is_blocked) {
+        clear(kWritable);
     }
     return transfer;
 }

@@ -60,6 +60,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// accept; what arrived before is reported by the first event. Again: does nothing.
     [[nodiscard]] Result<> watch();
 
+    /// What the owner knows of a socket that is not watched yet, so that nothing is tried in vain:
+    /// the first event after watch() tells of whatever is ready then.
+    void assume(bool is_readable, bool is_writable);
+
     [[nodiscard]] bool is_watched() const { return (bits_ & kWatched) != 0; }
 
     [[nodiscard]] bool is_open() const { return fd >= 0; }
@@ -86,6 +90,14 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// of a hang-up: then the end is still to be read. After a full read the bit stays; the caller
     /// reads again or calls yield(), for no further edge comes.
     [[nodiscard]] Result<sys::Transfer> recv(std::span<char> into);
+    /// Sends once. Less than asked means full: the writable bit goes, and an edge will come.
+    [[nodiscard]] Result<sys::Transfer> send(std::span<const char> bytes);
+    /// Moves up to `size` bytes of input into an empty pipe, whose write end `pipe` is. Less than
+    /// asked may also mean that the pipe is full, so only "would block" clears the readable bit.
+    [[nodiscard]] Result<sys::Transfer> splice_in(int pipe, std::size_t size);
+    /// Sends up to `size` of the bytes that a pipe holds, `pipe` being its read end. Only "would
+    /// block" means full.
+    [[nodiscard]] Result<sys::Transfer> splice_out(int pipe, std::size_t size);
     /// Writes by write_chain; Blocked clears the writable bit, Yield makes on_event come again. A
     /// chain of more than kSmallWrite bytes takes its budget from the turn's share and gets nothing
     /// where that is used up: then others, who had none, come first in the next turn.

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Relay: reading, passing on, and how it ends.
+// Runs in: worker.
+#include "proto/tcp/relay.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <utility>
+
+namespace sluice::tcp {
+
+namespace {
+
+/// What one direction moves before the others have their turn.
+constexpr std::size_t kTurnBudget = 256 * 1024;
+/// So many large chunks in a row make bulk of a direction, so many small ones end it.
+constexpr std::uint8_t kLargeChunks = 2;
+constexpr std::uint8_t kSmallChunks = 4;
+/// Rates beyond this are none, and their arithmetic stays within 64 bits.
+constexpr std::uint64_t kMostRate = std::uint64_t{1} << 40;
+constexpr std::uint64_t kSecond = 1000;  // in ms
+
+std::uint64_t as_rate(std::uint64_t rate) {
+    return rate < kMostRate ? rate : 0;
+}
+
+/// How long `count` bytes last at `rate`.
+Millis time_for(std::uint64_t count, std::uint64_t rate) {
+    constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50;
+    return Millis(static_cast<std::int64_t>(std::min(count, kMostBytes) * kSecond / rate));
+}
+
+}  // namespace
+
+Relay::Relay(const RelayPools& pools, const RelayOptions& options)
+    : pools_(pools), options_(options) {
+    up_.rate = as_rate(options.upload_rate);
+    down_.rate = as_rate(options.download_rate);
+    up_.is_spliceable = down_.is_spliceable = options.splice_from != SIZE_MAX;
+}
+
+Relay::~Relay() {
+    release(up_);
+    release(down_);
+}
+
+RelayCounts Relay::counts() const {
+    return {.from_client = up_.received,
+            .to_upstream = up_.sent,
+            .from_upstream = down_.received,
+            .to_client = down_.sent};
+}
+
+std::optional<Millis> Relay::first_byte() const {
+    return first_byte_ == kNever ? std::nullopt : std::optional(first_byte_);
+}
+
+void Relay::start(net::OwnedConnection& client,
+                  net::OwnedConnection& upstream,
+                  const FirstBytes& first) {
+    up_.from = down_.to = &client;
+    up_.to = down_.from = &upstream;
+    is_running_ = true;
+    started_ = client.loop().now();
+    adopt(client);
+    adopt(upstream);
+    // One connection's deadline is the relay's idle time-out, the other's serves the rates.
+    client.on_deadline = [](net::Connection& self) {
+        net::owner_of<Relay>(self).end({.end = RelayEnd::TimedOut});
+    };
+    upstream.on_deadline = [](net::Connection& self) { net::owner_of<Relay>(self).turn(); };
+    hold(up_, first.header, first.client);
+    hold(down_, first.upstream, {});
+    up_.received = first.client.size();
+    down_.received = first.upstream.size();
+    if (down_.received > 0) {
+        first_byte_ = started_;
+    }
+    has_moved_ = true;
+    client.yield();
+}
+
+void Relay::adopt(net::OwnedConnection& connection) {
+    connection.owner = this;
+    connection.on_event = [](net::Connection& self) { net::owner_of<Relay>(self).turn(); };
+    connection.clear_deadline();
+}
+
+// More than a page holds gets a page of its own, which never comes into the pool.
+void Relay::hold(Direction& way, std::string_view first, std::string_view second) {
+    const std::size_t size = first.size() + second.size();
+    if (size == 0) {
+        return;
+    }
+    way.page_size = std::max(pools_.pages.page_size(), size);
+    way.page =
+        size > pools_.pages.page_size() ? net::BufferPool::allocate(size) : pools_.pages.take();
+    if (way.page == nullptr) {
+        lose_source(way, Error{"malloc()", ENOMEM});
+        return;
+    }
+    std::ranges::copy(second, std::ranges::copy(first, way.page.get()).out);
+    way.begin = 0;
+    way.end = size;
+}
+
+void Relay::turn() {
+    if (!is_running_) {
+        return;
+    }
+    advance(up_);
+    advance(down_);
+    if (has_concluded(up_) || has_concluded(down_)) {
+        return;
+    }
+    set_deadlines();
+}
+
+// A destination that takes no more is waited for before the source is read again: nothing is held
+// that a read could have left in the kernel.
+void Relay::advance(Direction& way) {
+    std::size_t budget = kTurnBudget;
+    way.is_delayed = false;
+    for (;;) {
+        if (way.is_holding() && !flush(way)) {
+            return;
+        }
+        if (way.state != Direction::State::Open || !way.from->is_readable() ||
+            !way.to->is_writable()) {
+            break;
+        }
+        if (budget == 0) {
+            way.from->yield();
+            break;
+        }
+        const std::size_t limit = allowance(way);
+        if (limit == 0) {
+            break;
+        }
+        budget -= std::min(budget, fill(way, limit));
+    }
+    release(way);
+}
+
+/// How much may be read now. With a rate, as nginx has it: no more than the time since the start
+/// and one second allow, and after each read a pause of as long as its bytes should take.
+std::size_t Relay::allowance(Direction& way) {
+    if (way.rate == 0) [[likely]] {
+        return SIZE_MAX;
+    }
+    const Millis now = way.from->loop().now();
+    const auto elapsed = static_cast<std::uint64_t>((now - started_).count()) + kSecond;
+    const std::uint64_t allowed = way.rate * elapsed / kSecond;
+    if (way.received >= allowed) {
+        const Millis until = now + time_for(way.received - allowed, way.rate) + Millis(1);
+        way.next_read = std::max(way.next_read, until);
+    }
+    way.is_delayed = now < way.next_read;
+    return way.is_delayed ? 0 : allowed - way.received;
+}
+
+/// Reads once; gives how many bytes came.
+std::size_t Relay::fill(Direction& way, std::size_t limit) {
+    const bool by_pipe = way.is_bulk && limit >= options_.splice_from && has_pipe(way);
+    const Result<sys::Transfer> got =
+        by_pipe ? way.from->splice_in(way.pipe.write_end.get(), std::min(limit, way.pipe.capacity))
+                : receive(way, limit);
+    if (!got) {
+        if (by_pipe && got.error().code == EINVAL) {
+            way.is_bulk = way.is_spliceable = false;  // such a socket has to be copied
+        } else {
+            lose_source(way, got.error());
+        }
+        return 0;
+    }
+    if (got->is_end) {
+        way.state = Direction::State::Ending;
+    }
+    if (got->size == 0) {
+        return 0;
+    }
+    (by_pipe ? way.piped : way.end) = got->size;
+    if (&way == &down_ && first_byte_ == kNever) {
+        first_byte_ = way.from->loop().now();
+    }
+    way.received += got->size;
+    has_moved_ = true;
+    if (way.rate != 0) {
+        way.next_read = way.from->loop().now() + time_for(got->size, way.rate);
+    }
+    judge_chunk(way, got->size);
+    return got->size;
+}
+
+Result<sys::Transfer> Relay::receive(Direction& way, std::size_t limit) {
+    if (way.page == nullptr) {
+        way.page = pools_.pages.take();
+        way.page_size = pools_.pages.page_size();
+        if (way.page == nullptr) {
+            return fail("malloc()", ENOMEM);
+        }
+    }
+    // A page has a little more room than the usual buffer, see kRelayPage.
+    const std::size_t slack = kRelayPage - 16 * 1024;
+    const std::size_t most = options_.buffer_size + slack >= way.page_size
+                                 ? way.page_size
+                                 : std::max<std::size_t>(options_.buffer_size, 1);
+    way.begin = way.end = 0;
+    return way.from->recv({way.page.get(), std::min(limit, most)});
+}
+
+bool Relay::has_pipe(Direction& way) {
+    if (!way.pipe.is_open()) {
+        way.pipe = pools_.pipes.take();
+    }
+    return way.pipe.is_open();
+}
+
+void Relay::judge_chunk(Direction& way, std::size_t size) {
+    const bool is_large = size >= options_.splice_from;
+    if (is_large == way.is_bulk || !way.is_spliceable) {
+        way.evidence = 0;
+        return;
+    }
+    if (++way.evidence == (is_large ? kLargeChunks : kSmallChunks)) {
+        way.is_bulk = is_large;
+        way.evidence = 0;
+    }
+}
+
+/// Passes on what is held. False: some of it is left, until the destination takes more.
+bool Relay::flush(Direction& way) {
+    while (way.is_holding()) {
+        if (!way.to->is_writable()) {
+            return false;
+        }
+        const bool by_pipe = way.piped > 0;
+        const Result<sys::Transfer> put =
+            by_pipe ? way.to->splice_out(way.pipe.read_end.get(), way.piped)
+                    : way.to->send({way.page.get() + way.begin, way.end - way.begin});
+        if (!put) {
+            lose_destination(way, put.error());
+            return true;
+        }
+        if (by_pipe) {
+            way.piped -= put->size;
+        } else {
+            way.begin += put->size;
+        }
+        way.sent += put->size;
+        has_moved_ = has_moved_ || put->size > 0;
+    }
+    return true;
+}
+
+void Relay::lose_source(Direction& way, const Error& error) {
+    way.state = Direction::State::Ending;
+    note_failure(*way.from, error);
+}
+
+// What the lost side had sent before is still passed on: a server may answer, and close, before it
+// has read everything.
+void Relay::lose_destination(Direction& way, const Error& error) {
+    way.state = Direction::State::Ended;
+    note_failure(*way.to, error);
+    release(way);
+}
+
+void Relay::note_failure(const net::OwnedConnection& side, const Error& error) {
+    if (has_failed_) {
+        return;
+    }
+    has_failed_ = true;
+    const RelayEnd end = error.code == ENOMEM ? RelayEnd::NoMemory
+                         : &side == up_.from  ? RelayEnd::ClientFailed
+                                              : RelayEnd::UpstreamFailed;
+    failure_ = {end, error};
+}
+
+void Relay::release(Direction& way) {
+    if (way.page != nullptr) {
+        if (way.page_size == pools_.pages.page_size()) {
+            pools_.pages.give_back(std::move(way.page));
+        }
+        way.page.reset();
+        way.begin = way.end = 0;
+    }
+    if (way.pipe.is_open()) {
+        pools_.pipes.give_back(std::exchange(way.pipe, {}), std::exchange(way.piped, 0));
+    }
+}
+
+void Relay::set_deadlines() {
+    if (has_moved_ && options_.idle_timeout > Millis(0)) {
+        up_.from->set_deadline_in(options_.idle_timeout);
+    }
+    has_moved_ = false;
+    if (up_.is_delayed || down_.is_delayed) [[unlikely]] {
+        const Millis next = !down_.is_delayed ? up_.next_read
+                            : !up_.is_delayed ? down_.next_read
+                                              : std::min(up_.next_read, down_.next_read);
+        up_.to->set_deadline(next);
+    }
+}
+
+/// Looks whether `way` has come to its end and the relay with it; true when it has, and then the
+/// relay may be destroyed.
+bool Relay::has_concluded(Direction& way) {
+    using State = Direction::State;
+    if (way.state == State::Ending && !way.is_holding()) {
+        const bool goes_on = options_.is_half_close && !has_failed_;
+        if (goes_on) {
+            (void)way.to->shutdown_write();  // fails for one that has gone, which recv will tell
+        }
+        way.state = State::Ended;
+        const Direction& other = &way == &up_ ? down_ : up_;
+        if (!goes_on || other.state == State::Ended) {
+            const RelayEnd closed =
+                &way == &up_ ? RelayEnd::ClientClosed : RelayEnd::UpstreamClosed;
+            end(has_failed_ ? failure_ : RelayOutcome{.end = closed});
+            return true;
+        }
+    } else if (up_.state == State::Ended && down_.state == State::Ended) {
+        end(failure_);
+        return true;
+    }
+    return false;
+}
+
+void Relay::end(const RelayOutcome& outcome) {
+    const RelayOutcome told = outcome;
+    is_running_ = false;
+    release(up_);
+    release(down_);
+    up_.from->clear_deadline();
+    up_.to->clear_deadline();
+    on_end(*this, told);
+}
+
+}  // namespace sluice::tcp

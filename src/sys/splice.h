@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// splice and the size of pipes: bytes from socket to socket that never come into our memory.
+// Runs in: any.
+#pragma once
+
+#include <cstddef>
+
+#include "base/error.h"
+#include "sys/socket.h"
+
+namespace sluice::sys {
+
+/// splice(2) between a pipe and something else, never waiting. is_blocked: the source is empty or
+/// the destination is full; is_end: the source has ended.
+[[nodiscard]] Result<Transfer> splice(int from, int to, std::size_t size);
+/// Asks for room of `size` bytes; gives what the pipe has now. Fails with EPERM where the user has
+/// too many pages in pipes already; the pipe is as it was.
+[[nodiscard]] Result<std::size_t> set_pipe_size(int pipe, std::size_t size);
+
+}  // namespace sluice::sys
