@@ -29,8 +29,9 @@ struct TransferTable {
     std::size_t memory_file = 16 * 1024;
     /// Bodies up to this size are copied behind their head: cheaper than a second piece of writev.
     std::size_t copied_body = 8 * 1024;
-    /// A relay moves chunks from this size on by splice; below, recv and send are cheaper.
-    std::size_t splice_from = 16 * 1024;
+    /// A relay moves chunks from this size on by splice. Below, recv and send through a buffer that
+    /// stays in the processor's cache are cheaper: ping-pong of 16, 32 and 64 KiB by 11, 23 and 24 %.
+    std::size_t splice_from = 64 * 1024 + 64;
     /// Most of a file that is in memory at a time where it cannot be sent as it is, per request. Larger
     /// pieces save no time, and a thousand slow clients would hold them.
     std::size_t window = 64 * 1024;

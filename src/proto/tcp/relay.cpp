@@ -14,9 +14,14 @@ namespace {
 
 /// What one direction moves before the others have their turn.
 constexpr std::size_t kTurnBudget = 256 * 1024;
-/// So many large chunks in a row make bulk of a direction, so many small ones end it.
-constexpr std::uint8_t kLargeChunks = 2;
-constexpr std::uint8_t kSmallChunks = 4;
+/// How chunks make bulk of a direction: a large one scores two, a small one takes one back; it is
+/// bulk from kBulkScore on and until nothing is left of its score.
+constexpr std::uint8_t kBulkScore = 4;
+constexpr std::uint8_t kMostScore = 6;
+/// A destination that did not take a chunk at once is slow until it has taken so many.
+constexpr std::uint8_t kSlowChunks = 8;
+/// Less than this is a limit of the operator's for memory or for fairness, and is kept to.
+constexpr std::size_t kUsualBuffer = 16 * 1024;
 /// Rates beyond this are none, and their arithmetic stays within 64 bits.
 constexpr std::uint64_t kMostRate = std::uint64_t{1} << 40;
 constexpr std::uint64_t kSecond = 1000;  // in ms
@@ -33,8 +38,7 @@ Millis time_for(std::uint64_t count, std::uint64_t rate) {
 
 }  // namespace
 
-Relay::Relay(const RelayPools& pools, const RelayOptions& options)
-    : pools_(pools), options_(options) {
+Relay::Relay(RelayPools& pools, const RelayOptions& options) : pools_(pools), options_(options) {
     up_.rate = as_rate(options.upload_rate);
     down_.rate = as_rate(options.download_rate);
     up_.is_spliceable = down_.is_spliceable = options.splice_from != SIZE_MAX;
@@ -87,22 +91,28 @@ void Relay::adopt(net::OwnedConnection& connection) {
     connection.clear_deadline();
 }
 
-// More than a page holds gets a page of its own, which never comes into the pool.
 void Relay::hold(Direction& way, std::string_view first, std::string_view second) {
     const std::size_t size = first.size() + second.size();
     if (size == 0) {
         return;
     }
-    way.page_size = std::max(pools_.pages.page_size(), size);
-    way.page =
-        size > pools_.pages.page_size() ? net::BufferPool::allocate(size) : pools_.pages.take();
-    if (way.page == nullptr) {
-        lose_source(way, Error{"malloc()", ENOMEM});
+    if (!take_page(way, size)) {
         return;
     }
     std::ranges::copy(second, std::ranges::copy(first, way.page.get()).out);
-    way.begin = 0;
-    way.end = size;
+    way.begin = way.page.get();
+    way.size = size;
+}
+
+/// More than a page of the pool holds gets a page of its own.
+bool Relay::take_page(Direction& way, std::size_t size) {
+    const std::size_t usual = pools_.pages.page_size();
+    way.page_size = std::max(usual, size);
+    way.page = size > usual ? net::BufferPool::allocate(size) : pools_.pages.take();
+    if (way.page == nullptr) {
+        lose_source(way, Error{"malloc()", ENOMEM});
+    }
+    return way.page != nullptr;
 }
 
 void Relay::turn() {
@@ -124,6 +134,7 @@ void Relay::advance(Direction& way) {
     way.is_delayed = false;
     for (;;) {
         if (way.is_holding() && !flush(way)) {
+            keep(way);
             return;
         }
         if (way.state != Direction::State::Open || !way.from->is_readable() ||
@@ -180,7 +191,7 @@ std::size_t Relay::fill(Direction& way, std::size_t limit) {
     if (got->size == 0) {
         return 0;
     }
-    (by_pipe ? way.piped : way.end) = got->size;
+    (by_pipe ? way.piped : way.size) = got->size;
     if (&way == &down_ && first_byte_ == kNever) {
         first_byte_ = way.from->loop().now();
     }
@@ -190,24 +201,18 @@ std::size_t Relay::fill(Direction& way, std::size_t limit) {
         way.next_read = way.from->loop().now() + time_for(got->size, way.rate);
     }
     judge_chunk(way, got->size);
+    if (way.slowness > 0) {
+        --way.slowness;
+    }
     return got->size;
 }
 
 Result<sys::Transfer> Relay::receive(Direction& way, std::size_t limit) {
-    if (way.page == nullptr) {
-        way.page = pools_.pages.take();
-        way.page_size = pools_.pages.page_size();
-        if (way.page == nullptr) {
-            return fail("malloc()", ENOMEM);
-        }
-    }
-    // A page has a little more room than the usual buffer, see kRelayPage.
-    const std::size_t slack = kRelayPage - 16 * 1024;
-    const std::size_t most = options_.buffer_size + slack >= way.page_size
-                                 ? way.page_size
-                                 : std::max<std::size_t>(options_.buffer_size, 1);
-    way.begin = way.end = 0;
-    return way.from->recv({way.page.get(), std::min(limit, most)});
+    const bool is_bounded = way.slowness > 0 || options_.buffer_size < kUsualBuffer;
+    const std::size_t most =
+        is_bounded ? std::clamp<std::size_t>(options_.buffer_size, 1, kScratchSize) : kScratchSize;
+    way.begin = pools_.scratch.get();
+    return way.from->recv({pools_.scratch.get(), std::min(limit, most)});
 }
 
 bool Relay::has_pipe(Direction& way) {
@@ -218,15 +223,15 @@ bool Relay::has_pipe(Direction& way) {
 }
 
 void Relay::judge_chunk(Direction& way, std::size_t size) {
-    const bool is_large = size >= options_.splice_from;
-    if (is_large == way.is_bulk || !way.is_spliceable) {
-        way.evidence = 0;
+    if (size < options_.splice_from) [[likely]] {
+        if (way.score > 0) {
+            --way.score;
+            way.is_bulk = way.is_bulk && way.score > 0;
+        }
         return;
     }
-    if (++way.evidence == (is_large ? kLargeChunks : kSmallChunks)) {
-        way.is_bulk = is_large;
-        way.evidence = 0;
-    }
+    way.score = way.score + 2 < kMostScore ? static_cast<std::uint8_t>(way.score + 2) : kMostScore;
+    way.is_bulk = way.is_spliceable && (way.is_bulk || way.score >= kBulkScore);
 }
 
 /// Passes on what is held. False: some of it is left, until the destination takes more.
@@ -238,7 +243,7 @@ bool Relay::flush(Direction& way) {
         const bool by_pipe = way.piped > 0;
         const Result<sys::Transfer> put =
             by_pipe ? way.to->splice_out(way.pipe.read_end.get(), way.piped)
-                    : way.to->send({way.page.get() + way.begin, way.end - way.begin});
+                    : way.to->send({way.begin, way.size});
         if (!put) {
             lose_destination(way, put.error());
             return true;
@@ -247,11 +252,27 @@ bool Relay::flush(Direction& way) {
             way.piped -= put->size;
         } else {
             way.begin += put->size;
+            way.size -= put->size;
         }
         way.sent += put->size;
         has_moved_ = has_moved_ || put->size > 0;
     }
     return true;
+}
+
+/// What is left of a chunk in the scratch goes into a page, and the next chunks are smaller: who is
+/// slow for long holds one usual page.
+void Relay::keep(Direction& way) {
+    way.slowness = kSlowChunks;
+    if (way.size == 0 || way.page != nullptr) {
+        return;
+    }
+    if (!take_page(way, way.size)) {
+        way.size = 0;
+        return;
+    }
+    std::copy_n(way.begin, way.size, way.page.get());
+    way.begin = way.page.get();
 }
 
 void Relay::lose_source(Direction& way, const Error& error) {
@@ -284,8 +305,8 @@ void Relay::release(Direction& way) {
             pools_.pages.give_back(std::move(way.page));
         }
         way.page.reset();
-        way.begin = way.end = 0;
     }
+    way.size = 0;
     if (way.pipe.is_open()) {
         pools_.pipes.give_back(std::exchange(way.pipe, {}), std::exchange(way.piped, 0));
     }

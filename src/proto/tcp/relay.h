@@ -25,7 +25,8 @@ namespace sluice::tcp {
 struct RelayOptions {
     /// The relay ends when no byte has moved for so long; 0: it never does for that.
     Millis idle_timeout{600'000};
-    /// At most so much is read at once and kept; never more than a page of the pool.
+    /// At most so much is read from a source whose destination is slower than it, or at all where
+    /// it is less than 16 KiB.
     std::size_t buffer_size = 16 * 1024;
     std::uint64_t upload_rate = 0;    ///< bytes/s that are read from the client; 0: no limit
     std::uint64_t download_rate = 0;  ///< bytes/s that are read from the upstream
@@ -67,15 +68,18 @@ struct FirstBytes {
     std::string_view upstream{};  ///< read from the upstream already
 };
 
+/// Chunks up to 64 KiB are read in one piece. The rest of the room makes the recv come back short,
+/// which tells that nothing is left.
+inline constexpr std::size_t kScratchSize = 64 * 1024 + 64;
+
 /// Where relays borrow. One per worker.
 struct RelayPools {
-    net::BufferPool& pages;
-    net::PipePool& pipes;
+    /// What a destination did not take at once.
+    net::BufferPool pages{16 * 1024, 64};
+    net::PipePool pipes;
+    /// Everything that is read comes here first; nothing is left in it when a relay's turn is over.
+    net::BufferPool::Page scratch = net::BufferPool::allocate(kScratchSize);
 };
-
-/// Pages of this size take what a chunk of 16 KiB brings with a recv that comes back short, which
-/// tells that nothing is left.
-inline constexpr std::size_t kRelayPage = 16 * 1024 + 64;
 
 /// One relay. Owner: the session that owns both connections; it may destroy the relay at any time.
 class Relay {
@@ -84,7 +88,7 @@ class Relay {
     /// are still open, their callbacks are the caller's to set or to let go.
     using Callback = void (*)(Relay& self, const RelayOutcome& outcome);
 
-    Relay(const RelayPools& pools, const RelayOptions& options);
+    Relay(RelayPools& pools, const RelayOptions& options);
     ~Relay();
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
@@ -120,8 +124,8 @@ class Relay {
         net::BufferPool::Page page;
         net::Pipe pipe;
         std::size_t page_size = 0;
-        std::size_t begin = 0;  ///< of what is held in `page`
-        std::size_t end = 0;
+        const char* begin = nullptr;  ///< of what is held, in `page` or for now in the scratch
+        std::size_t size = 0;
         std::size_t piped = 0;  ///< of what is held in `pipe`
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
@@ -131,13 +135,15 @@ class Relay {
         bool is_delayed = false;  ///< by its rate, until next_read
         bool is_bulk = false;
         bool is_spliceable = true;
-        std::uint8_t evidence = 0;  ///< chunks in a row that speak against what is_bulk says
+        std::uint8_t slowness = 0;  ///< chunks to pass without a wait until it is not slow any more
+        std::uint8_t score = 0;  ///< of the last chunks: large ones raise it, small ones lower it
 
-        [[nodiscard]] bool is_holding() const { return begin < end || piped > 0; }
+        [[nodiscard]] bool is_holding() const { return size > 0 || piped > 0; }
     };
 
     void adopt(net::OwnedConnection& connection);
     void hold(Direction& way, std::string_view first, std::string_view second);
+    [[nodiscard]] bool take_page(Direction& way, std::size_t size);
     void turn();
     void advance(Direction& way);
     [[nodiscard]] std::size_t allowance(Direction& way);
@@ -146,6 +152,7 @@ class Relay {
     [[nodiscard]] bool has_pipe(Direction& way);
     void judge_chunk(Direction& way, std::size_t size);
     [[nodiscard]] bool flush(Direction& way);
+    void keep(Direction& way);
     void lose_source(Direction& way, const Error& error);
     void lose_destination(Direction& way, const Error& error);
     void note_failure(const net::OwnedConnection& side, const Error& error);
@@ -154,7 +161,7 @@ class Relay {
     [[nodiscard]] bool has_concluded(Direction& way);
     void end(const RelayOutcome& outcome);
 
-    RelayPools pools_;
+    RelayPools& pools_;
     RelayOptions options_;
     Direction up_;
     Direction down_;

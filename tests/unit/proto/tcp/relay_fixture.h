@@ -32,7 +32,7 @@ class RelayTest : public ::testing::Test {
         upstream_ = std::move(two.client);
         connect(pair_a_, std::move(one.server));
         connect(pair_b_, std::move(two.server));
-        relay_.emplace(RelayPools{pages_, pipes_}, options_);
+        relay_.emplace(pools_, options_);
         relay_->owner = this;
         relay_->on_end = [](Relay& self, const RelayOutcome& outcome) {
             auto& test = *static_cast<RelayTest*>(self.owner);
@@ -93,7 +93,7 @@ class RelayTest : public ::testing::Test {
     std::string flood_from_client() {
         std::string sent;
         for (unsigned dry = 0, seed = 0; dry < 5; ++seed) {
-            const std::string piece = net::testing::pattern(100'000, seed);
+            const std::string piece = net::testing::pattern(300'000, seed);
             const Result<sys::Transfer> put = sys::send(client_.get(), piece);
             sent.append(piece, 0, put ? put->size : 0);
             dry = put && put->size > 0 ? 0 : dry + 1;
@@ -116,8 +116,7 @@ class RelayTest : public ::testing::Test {
     }
 
     std::unique_ptr<event::Loop> loop_;
-    net::BufferPool pages_{kRelayPage, 8};
-    net::PipePool pipes_;
+    RelayPools pools_;
     RelayOptions options_;
     sys::UniqueFd client_;
     sys::UniqueFd upstream_;

@@ -55,8 +55,8 @@ TEST_F(RelayTest, IdleItHoldsNothing) {
     client_sends("x");
     EXPECT_EQ(at_upstream(1), "x");
 
-    EXPECT_EQ(pages_.retained(), 1U) << "the page came back";
-    EXPECT_EQ(pipes_.borrowed(), 0U);
+    EXPECT_EQ(pools_.pages.retained(), 0U) << "no page was needed";
+    EXPECT_EQ(pools_.pipes.borrowed(), 0U);
 }
 
 TEST_F(RelayTest, TheSessionEndsWithTheClientWhenItsBytesArePassedOn) {
@@ -154,10 +154,10 @@ TEST_F(RelayTest, BackPressureHoldsOneBufferAndLosesNothing) {
     }
     const RelayCounts counts = relay_->counts();
     EXPECT_LE(counts.from_client - counts.to_upstream, 256U * 1024) << "one buffer, or one pipe";
-    EXPECT_LE(pipes_.borrowed(), 1U);
+    EXPECT_LE(pools_.pipes.borrowed(), 1U);
 
     EXPECT_EQ(at_upstream(sent.size()), sent);
-    EXPECT_EQ(pipes_.borrowed(), 0U);
+    EXPECT_EQ(pools_.pipes.borrowed(), 0U);
 }
 
 TEST_F(RelayTest, MovesBulkThroughAPipeThatComesBackEmpty) {
@@ -166,9 +166,8 @@ TEST_F(RelayTest, MovesBulkThroughAPipeThatComesBackEmpty) {
 
     EXPECT_EQ(pump_from_client(sent), sent);
 
-    EXPECT_GE(pipes_.retained(), 1U) << "no pipe was ever used";
-    EXPECT_EQ(pipes_.borrowed(), 0U);
-    EXPECT_EQ(pages_.retained(), 1U);
+    EXPECT_GE(pools_.pipes.retained(), 1U) << "no pipe was ever used";
+    EXPECT_EQ(pools_.pipes.borrowed(), 0U);
 }
 
 TEST_F(RelayTest, CopiesWhereThereAreNoPipes) {
@@ -178,7 +177,7 @@ TEST_F(RelayTest, CopiesWhereThereAreNoPipes) {
 
     EXPECT_EQ(pump_from_client(sent), sent);
 
-    EXPECT_EQ(pipes_.retained(), 0U);
+    EXPECT_EQ(pools_.pipes.retained(), 0U);
 }
 
 TEST_F(RelayTest, DestroyedWithBytesInAPipeItClosesThePipe) {
@@ -187,15 +186,15 @@ TEST_F(RelayTest, DestroyedWithBytesInAPipeItClosesThePipe) {
     for (int i = 0; i < 20; ++i) {
         ASSERT_TRUE(loop_->run_once(Millis(0)).has_value());
     }
-    ASSERT_EQ(pipes_.borrowed(), 1U) << "the flood did not get into a pipe";
+    ASSERT_EQ(pools_.pipes.borrowed(), 1U) << "the flood did not get into a pipe";
 
     relay_.reset();
     pair_a_.reset();
     pair_b_.reset();
     turn();
 
-    EXPECT_EQ(pipes_.borrowed(), 0U);
-    EXPECT_EQ(pipes_.retained(), 0U);
+    EXPECT_EQ(pools_.pipes.borrowed(), 0U);
+    EXPECT_EQ(pools_.pipes.retained(), 0U);
     EXPECT_FALSE(outcome_.has_value());
 }
 
