@@ -10,6 +10,7 @@
 #include "conf/process_conf.h"
 #include "log/error_log_conf.h"
 #include "metrics/process_rows.h"
+#include "modules/balancer/features.h"
 #include "modules/http/directory_watches.h"
 #include "modules/http/features.h"
 #include "modules/http/status_sections.h"
@@ -69,6 +70,11 @@ constexpr const conf::Module* kProcessModules[] = {
     &modules::kZoneState,
     &upstream::kUpstreamModule,
     &conf::kDataFileModule,
+    &modules::kLeastConn,
+    &modules::kLeastTime,
+    &modules::kHash,
+    &modules::kIpHash,
+    &modules::kRandom,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {

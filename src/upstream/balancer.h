@@ -44,6 +44,7 @@ struct Pick {
     Arena& arena;                   ///< the subject's
     const net::Address& client;     ///< of the subject
     /// The balancer's own, zero when the attempt begins.
+    std::string_view key{};
     std::uint64_t hash = 0;
     std::uint32_t steps = 0;
     std::uint32_t rehash = 0;
