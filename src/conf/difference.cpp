@@ -72,6 +72,9 @@ std::string lasting_options(const ListenOptions& old, const ListenOptions& next)
     add_flag(out, "ipv6only", old.ipv6only, next.ipv6only);
     add_flag(out, "deferred", old.deferred, next.deferred);
     add_flag(out, "so_keepalive", old.so_keepalive, next.so_keepalive);
+    add_number(out, "so_keepalive's idle time", old.keepalive_idle, next.keepalive_idle);
+    add_number(out, "so_keepalive's interval", old.keepalive_interval, next.keepalive_interval);
+    add_number(out, "so_keepalive's count", old.keepalive_count, next.keepalive_count);
     add_number(out, "rcvbuf", old.rcvbuf, next.rcvbuf);
     add_number(out, "sndbuf", old.sndbuf, next.sndbuf);
     add_number(out, "fastopen", old.fastopen, next.fastopen);

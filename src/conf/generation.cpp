@@ -23,6 +23,11 @@ Generation::~Generation() {
     }
 }
 
+const ListenSpec* Generation::find_listen(std::string_view key) const {
+    const auto found = listens_by_key_.find(key);
+    return found == listens_by_key_.end() ? nullptr : found->second;
+}
+
 const ListenSpec* Generation::find_listen(ListenerId id) const {
     const auto found = listens_by_id_.find(id);
     return found == listens_by_id_.end() ? nullptr : found->second;

@@ -52,6 +52,7 @@ class Generation {
     [[nodiscard]] std::span<const ListenSpec* const> listens() const { return listens_; }
 
     [[nodiscard]] const ListenSpec* find_listen(ListenerId id) const;
+    [[nodiscard]] const ListenSpec* find_listen(std::string_view key) const;
 
     [[nodiscard]] std::span<const SinkSpec> sinks() const { return sinks_; }
 

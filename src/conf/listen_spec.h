@@ -19,6 +19,9 @@ struct ListenOptions {
     bool ipv6only = true;
     bool deferred = false;
     bool so_keepalive = false;
+    int keepalive_idle = 0;  ///< seconds before the first probe; 0: the kernel's
+    int keepalive_interval = 0;  ///< seconds between probes
+    int keepalive_count = 0;     ///< unanswered probes that end the connection
     int rcvbuf = 0;  ///< bytes; 0: the kernel's
     int sndbuf = 0;
     int fastopen = 0;  ///< queue length; 0: off

@@ -44,6 +44,9 @@ net::ListenerOptions options_for(const conf::ListenSpec& spec, bool is_group) {
     }
     if (from.so_keepalive) {
         out.keepalive = true;
+        out.keepalive_idle = from.keepalive_idle;
+        out.keepalive_interval = from.keepalive_interval;
+        out.keepalive_count = from.keepalive_count;
     }
     if (from.rcvbuf > 0) {
         out.receive_buffer = Bytes{static_cast<std::uint64_t>(from.rcvbuf)};

@@ -178,6 +178,16 @@ Drain Connection::discard(std::span<char> scratch, std::size_t budget) {
     return Drain::Yield;
 }
 
+sys::UniqueFd Connection::release() {
+    clear_deadline();
+    event::Posted::unlink();
+    if (is_watched()) {
+        loop_.forget(*this);
+    }
+    bits_ = kEnd;
+    return sys::UniqueFd(std::exchange(fd, -1));
+}
+
 void Connection::close() {
     if (!is_open()) {
         return;

@@ -132,6 +132,8 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// Second half: reads and forgets what still comes, at most `budget` bytes a turn, so that the
     /// reply is not lost to a reset. Pauses do not apply. `scratch` holds nothing afterwards.
     [[nodiscard]] Drain discard(std::span<char> scratch, std::size_t budget = kWriteBudget);
+    /// Gives the socket away, out of the epoll set; the Connection is as after close().
+    [[nodiscard]] sys::UniqueFd release();
     /// Closes at once. Unread input makes the kernel send a reset. Again: does nothing.
     void close();
     /// Closes with a reset, whatever is queued: for a peer that misbehaves or a cut reply.

@@ -54,6 +54,16 @@ Result<> set_common_options(int fd, const Address& address, const ListenerOption
 
 Result<> set_tcp_options(int fd, const ListenerOptions& options) {
     TRY(set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)"));
+    if (options.keepalive_idle > 0) {
+        TRY(set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive_idle, "setsockopt(TCP_KEEPIDLE)"));
+    }
+    if (options.keepalive_interval > 0) {
+        TRY(set(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval,
+                "setsockopt(TCP_KEEPINTVL)"));
+    }
+    if (options.keepalive_count > 0) {
+        TRY(set(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count, "setsockopt(TCP_KEEPCNT)"));
+    }
     if (options.deferred) {
         TRY(set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, "setsockopt(TCP_DEFER_ACCEPT)"));
     }

@@ -24,6 +24,9 @@ struct ListenerOptions {
     bool deferred = false;  ///< TCP_DEFER_ACCEPT: accept when the first bytes are there
     std::optional<int> fastopen = std::nullopt;          ///< queue length of TCP_FASTOPEN
     std::optional<bool> keepalive = std::nullopt;        ///< SO_KEEPALIVE
+    int keepalive_idle = 0;  ///< TCP_KEEPIDLE, seconds; 0 here and below: the kernel's
+    int keepalive_interval = 0;  ///< TCP_KEEPINTVL, seconds
+    int keepalive_count = 0;     ///< TCP_KEEPCNT
     std::optional<Bytes> receive_buffer = std::nullopt;  ///< SO_RCVBUF
     std::optional<Bytes> send_buffer = std::nullopt;     ///< SO_SNDBUF
     mode_t unix_mode = 0666;                             ///< of a Unix socket's file

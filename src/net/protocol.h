@@ -20,6 +20,15 @@
 
 namespace sluice::net {
 
+struct Accepted;
+
+/// Takes a connection as if it had come to `Accepted::listener`.
+struct Dispatcher {
+    void* owner = nullptr;
+    /// False: this worker serves no such listener; the connection is the caller's still.
+    bool (*dispatch)(void* owner, Accepted& connection) = nullptr;
+};
+
 /// What every session may use of its worker. Owner: the worker, for its whole life.
 struct WorkerContext {
     event::Loop& loop;
@@ -35,6 +44,8 @@ struct WorkerContext {
     /// Everybody's slots and this worker's own, for what belongs to a worker's life.
     shm::SlotTable slots{};
     SlotId slot{};
+    /// For a protocol that hands a connection on (`pass`).
+    Dispatcher dispatcher{};
 };
 
 struct Accepted {

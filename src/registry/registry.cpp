@@ -17,12 +17,16 @@
 #include "modules/shared/features.h"
 #include "modules/shared/zone_section.h"
 #include "modules/shared/zone_state.h"
+#include "modules/stream/features.h"
 #include "net/connection_rows.h"
 #include "proto/http/connection_variables.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
 #include "proto/http/variables.h"
 #include "proto/http1/protocol.h"
+#include "proto/stream/core_conf.h"
+#include "proto/stream/meter.h"
+#include "proto/tcp/protocol.h"
 #include "upstream/block.h"
 #include "upstream/upstreams.h"
 
@@ -63,6 +67,12 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kAccessLog,
 };
 
+constexpr const stream::Module* kStreamModules[] = {
+    &modules::kStreamReturn,
+    &modules::kStreamPass,
+    &modules::kStreamEcho,
+};
+
 constexpr const conf::Module* kProcessModules[] = {
     &conf::kProcessModule,
     &log::kErrorLogModule,
@@ -75,6 +85,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &modules::kHash,
     &modules::kIpHash,
     &modules::kRandom,
+    &stream::kCoreModule,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {
@@ -83,6 +94,7 @@ constexpr const metrics::Group* kCounterGroups[] = {
     &net::kConnectionRows,
     &http::kHttpRows,
     &modules::kWatchRows,
+    &stream::kStreamRows,
 };
 
 constexpr const metrics::Section* kStatusSections[] = {
@@ -96,10 +108,16 @@ constexpr const metrics::Section* kStatusSections[] = {
 };
 
 constexpr http::Features kFeatures{.modules = kHttpModules, .sections = kStatusSections};
+constexpr stream::Features kStreamFeatures{.modules = kStreamModules};
 
 std::vector<const conf::Module*> collect() {
     std::vector<const conf::Module*> out(std::begin(kProcessModules), std::end(kProcessModules));
     for (const http::Module* const module : kHttpModules) {
+        if (module->conf != nullptr) {
+            out.push_back(module->conf);
+        }
+    }
+    for (const stream::Module* const module : kStreamModules) {
         if (module->conf != nullptr) {
             out.push_back(module->conf);
         }
@@ -132,8 +150,13 @@ std::span<const std::span<const script::VariableRow>> http_variables() {
     return all;
 }
 
+std::span<const stream::Module* const> stream_modules() {
+    return kStreamModules;
+}
+
 std::span<const net::ProtocolKind> protocols() {
-    static const std::array<net::ProtocolKind, 1> all{http1::protocol_kind()};
+    static const std::array<net::ProtocolKind, 2> all{http1::protocol_kind(),
+                                                      tcp::protocol_kind()};
     return all;
 }
 
@@ -151,7 +174,7 @@ std::span<const metrics::Section* const> status_sections() {
 }
 
 conf::FeatureLists features() {
-    return {.http = &kFeatures, .stream = nullptr};
+    return {.http = &kFeatures, .stream = &kStreamFeatures};
 }
 
 }  // namespace sluice::registry

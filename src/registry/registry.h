@@ -11,6 +11,7 @@
 #include "net/protocol.h"
 #include "net/service.h"
 #include "proto/http/module.h"
+#include "proto/stream/module.h"
 #include "script/variable.h"
 
 namespace sluice::registry {
@@ -23,6 +24,9 @@ namespace sluice::registry {
 
 /// The variables of HTTP: its own and the features'.
 [[nodiscard]] std::span<const std::span<const script::VariableRow>> http_variables();
+
+/// The same of stream. A feature that both have is one module of settings, named once.
+[[nodiscard]] std::span<const stream::Module* const> stream_modules();
 
 /// The wire protocols.
 [[nodiscard]] std::span<const net::ProtocolKind> protocols();

@@ -55,6 +55,16 @@ void Worker::on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerI
     }
 }
 
+/// What a session of one protocol hands to a listener of another; it was counted when it came.
+bool Worker::dispatch(net::Accepted& connection) {
+    net::Protocol* const protocol = protocol_of(*context_->current, connection.listener);
+    if (protocol == nullptr) {
+        return false;
+    }
+    protocol->accept(std::move(connection));
+    return true;
+}
+
 /// Connections that were busy when the limit was reached may be idle by now. Nobody knows whether a
 /// client waits behind the shut gate, so a few of them have to make room.
 void Worker::retry_when_full() {

@@ -234,6 +234,9 @@ void Worker::be_born(const ipc::Hello& hello, std::vector<sys::UniqueFd>& fds) {
     if (hello.level != 0) {
         journal_.use_level(static_cast<log::Level>(hello.level - 1));
     }
+    context_->dispatcher = {.owner = this, .dispatch = [](void* self, net::Accepted& connection) {
+                                return static_cast<Worker*>(self)->dispatch(connection);
+                            }};
     context_->slots = region_->table();
     context_->slot = hello.slot;
     state_ = State::Waiting;
@@ -279,6 +282,11 @@ void Worker::start_protocols() {
             module->start_worker(*context_);
         }
     }
+    for (const stream::Module* module : registry::stream_modules()) {
+        if (module->start_worker != nullptr) {
+            module->start_worker(*context_);
+        }
+    }
 }
 
 void Worker::stop_protocols() {
@@ -288,6 +296,11 @@ void Worker::stop_protocols() {
     protocols_.clear();
     services_.clear();
     for (const http::Module* module : registry::http_modules()) {
+        if (module->stop_worker != nullptr) {
+            module->stop_worker();
+        }
+    }
+    for (const stream::Module* module : registry::stream_modules()) {
         if (module->stop_worker != nullptr) {
             module->stop_worker();
         }

@@ -87,6 +87,7 @@ class Worker {
     void stop_protocols();
 
     void close_leaving();
+    [[nodiscard]] bool dispatch(net::Accepted& connection);
     void on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerId listener);
     void on_signal(const sys::SignalInfo& signal);
     void at_turn_end();

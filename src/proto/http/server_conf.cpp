@@ -15,6 +15,7 @@
 #include "base/ascii.h"
 #include "conf/generation.h"
 #include "conf/listen_address.h"
+#include "conf/listen_options.h"
 #include "proto/http/connection_variables.h"
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
@@ -25,21 +26,6 @@ namespace sluice::http {
 namespace {
 
 constexpr int kDefaultPort = 80;
-
-// The canonical keys ("0.0.0.0:80") of what stands first in `listen`. A name gives several.
-std::vector<std::string> read_address(conf::Build& build, const conf::Argument& argument) {
-    std::string text(argument.text);
-    if (text.starts_with("unix:") && text.size() > 5) {
-        text = "unix:" + std::string(build.absolute_path(argument.text.substr(5)));
-    }
-    auto keys = conf::listen_keys(text, kDefaultPort, build.facts());
-    if (!keys) {
-        build.error(argument, keys.error() + " of the \"listen\" directive",
-                    "an address, a port from 1 to 65535, or unix:path");
-        return {};
-    }
-    return std::move(*keys);
-}
 
 struct ListenReading {
     conf::ListenOptions options;
@@ -64,41 +50,6 @@ bool refuse_option(conf::Build& build, const conf::Argument& argument) {
         "so_keepalive=, fastopen= or proxy_protocol");
 }
 
-// "name=number" with the number in 1..limit.
-bool read_number(conf::Build& build,
-                 const conf::Argument& argument,
-                 std::uint64_t limit,
-                 int& out) {
-    const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
-    const auto number = parse_decimal(text);
-    if (!number || *number == 0 || *number > limit) {
-        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
-                           fmt::format("a number from 1 to {}", limit));
-    }
-    out = static_cast<int>(*number);
-    return true;
-}
-
-bool read_size(conf::Build& build, const conf::Argument& argument, int& out) {
-    const auto size = conf::parse_size(argument.text.substr(argument.text.find('=') + 1));
-    if (!size || size->count == 0 || size->count > (1U << 30)) {
-        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
-                           "a size");
-    }
-    out = static_cast<int>(size->count);
-    return true;
-}
-
-bool read_on_off(conf::Build& build, const conf::Argument& argument, bool& out) {
-    const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
-    if (text != "on" && text != "off") {
-        return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
-                           "on or off");
-    }
-    out = text == "on";
-    return true;
-}
-
 bool read_listen_option(conf::Build& build, const conf::Argument& argument, ListenReading& out) {
     const std::string_view text = argument.text;
     if (text == "default_server" || text == "default") {
@@ -112,32 +63,14 @@ bool read_listen_option(conf::Build& build, const conf::Argument& argument, List
         out.protocols |= kProxyProtocol;
         return true;
     }
-    out.has_options = true;
-    if (text == "reuseport") {
-        out.options.reuseport = true;
-        return true;
-    }
-    if (text == "deferred") {
-        out.options.deferred = true;
-        return true;
-    }
-    if (text.starts_with("backlog=")) {
-        return read_number(build, argument, 1U << 20, out.options.backlog);
-    }
-    if (text.starts_with("fastopen=")) {
-        return read_number(build, argument, 1U << 20, out.options.fastopen);
-    }
-    if (text.starts_with("rcvbuf=")) {
-        return read_size(build, argument, out.options.rcvbuf);
-    }
-    if (text.starts_with("sndbuf=")) {
-        return read_size(build, argument, out.options.sndbuf);
-    }
-    if (text.starts_with("ipv6only=")) {
-        return read_on_off(build, argument, out.options.ipv6only);
-    }
-    if (text.starts_with("so_keepalive=")) {
-        return read_on_off(build, argument, out.options.so_keepalive);
+    switch (conf::read_socket_option(build, argument, out.options)) {
+        case conf::SocketOption::Taken:
+            out.has_options = true;
+            return true;
+        case conf::SocketOption::Wrong:
+            return false;
+        case conf::SocketOption::Unknown:
+            break;
     }
     return refuse_option(build, argument);
 }
@@ -154,6 +87,10 @@ bool add_address(conf::Build& build,
     }
     conf::ListenSpec& spec = build.declare_listen(key);
     const bool is_first = spec.protocol.empty();
+    if (!is_first && spec.protocol != "http") {
+        return build.error(directive,
+                           fmt::format("{} is listened on by \"stream\" already", key));
+    }
     spec.protocol = "http";
     if (is_first) {
         spec.at = directive.at;
@@ -276,7 +213,7 @@ bool open_server(conf::Build& build, const conf::Directive& block, CoreConf& cor
 }
 
 bool set_listen(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
-    const std::vector<std::string> keys = read_address(build, directive.args[0]);
+    const std::vector<std::string> keys = conf::read_listen_address(build, directive.args[0], kDefaultPort);
     if (keys.empty()) {
         return false;
     }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// stream::Wire: what carries a session, a TCP connection (proto/tcp) or a client's datagrams
+// (proto/dgram), as the session's rules and handlers see it.
+// Runs in: worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "net/address.h"
+#include "net/connector.h"
+#include "net/proxy_protocol.h"
+#include "sys/socket.h"
+
+namespace sluice::stream {
+
+class Session;
+
+/// How a relay ended.
+enum class RelayEnd : std::uint8_t {
+    ClientEnded,   ///< the client's end came (first), and nothing was left to pass on
+    PeerEnded,     ///< the same of the peer's
+    ClientFailed,  ///< the client's connection broke
+    PeerFailed,    ///< the peer's connection broke
+    TimedOut,      ///< nothing moved for RelayPlan::idle
+    Silent,        ///< datagrams: the peer did not answer in time
+};
+
+/// What a handler asks of a relay between the client and a peer.
+struct RelayPlan {
+    Millis idle{600'000};              ///< proxy_timeout: the longest pause of both directions
+    std::size_t buffer_size = 16384;   ///< bytes held for each direction, at most
+    std::uint64_t upload_rate = 0;     ///< bytes a second from the client; 0: no limit
+    std::uint64_t download_rate = 0;   ///< bytes a second to the client; 0: no limit
+    bool keeps_half_open = false;      ///< one side's end is passed on; the other may go on
+    std::string_view head;             ///< sent to the peer first (a PROXY header)
+    std::optional<std::uint64_t> requests;   ///< datagrams: of the client, per session
+    std::optional<std::uint64_t> responses;  ///< datagrams: answers expected for each of them
+    /// Called once when the relay is over, never from inside relay(): reports on the peer, writes
+    /// the log line and gives the session's status. The wire then ends the session.
+    std::uint16_t (*on_end)(void* owner, Session& session, RelayEnd end, const Error& error) = nullptr;
+    void* owner = nullptr;  ///< lives as long as the session
+};
+
+/// Who is told of a connection attempt.
+struct ConnectPlan {
+    void (*on_done)(void* owner, Session& session, const net::ConnectOutcome& outcome) = nullptr;
+    void* owner = nullptr;  ///< lives as long as the session
+};
+
+/// Implemented by each wire's client. Lives: as long as the session.
+class Wire {
+  public:
+    virtual const net::Address& peer() const = 0;
+    virtual const net::Address& local() const = 0;
+    /// Number of this connection in this worker ($connection).
+    virtual std::uint64_t connection_number() const = 0;
+    /// How long the session has existed.
+    virtual Millis age() const = 0;
+    /// Datagrams instead of a byte stream.
+    virtual bool is_datagram() const = 0;
+
+    /// Nothing where TCP carries nothing.
+    virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
+
+    /// What a proxy told of the connection (listen … proxy_protocol); null: nothing.
+    virtual const net::ProxyHeader* proxied() const { return nullptr; }
+
+    /// What the client has sent and nobody has taken. Lives: until the next call of the wire.
+    virtual std::string_view preread() const = 0;
+
+    // ---- for handlers that ask a peer ----
+
+    /// Connects to a peer, after the one before was given up; the wire keeps the connection.
+    /// `on_done` is called once, never from inside, unless the session ends first.
+    virtual void connect(const net::Address& peer,
+                         const net::ConnectOptions& options,
+                         const ConnectPlan& plan) = 0;
+
+    // ---- for handlers: each of these takes the session over; the handler answers Taken ----
+
+    /// Sends `text`, which lives as long as the session, and ends the session with 200.
+    virtual void reply(std::string_view text) = 0;
+    /// Sends back whatever comes until the client ends; `idle` is the longest pause.
+    virtual void echo(Millis idle) = 0;
+    /// Carries bytes between the client, what was preread first, and the peer that connect()
+    /// reached.
+    virtual void relay(const RelayPlan& plan) = 0;
+    /// Hands the client to another listener of this worker, as if it had come there. False: there is
+    /// none of that address, or the wire cannot; the session is the handler's still.
+    virtual bool pass(std::string_view listener_key) = 0;
+
+    // ---- for rules that wait ----
+
+    /// Goes on with the phases behind the rule that answered Waiting. Only posts.
+    virtual void resume() = 0;
+    /// Ends the session with `status`. Only posts.
+    virtual void end(std::uint16_t status) = 0;
+
+  protected:
+    ~Wire() = default;
+};
+
+}  // namespace sluice::stream

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Client: from accept to what the handler chose, and the end. Peers and relays are in
+// client_relay.cpp.
+// Runs in: worker.
+#include "proto/tcp/client.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/bug.h"
+#include "log/log.h"
+#include "net/chain.h"
+#include "proto/stream/core_conf.h"
+#include "proto/stream/error_line.h"
+#include "proto/tcp/protocol.h"
+
+namespace sluice::tcp {
+
+namespace {
+
+constexpr std::size_t kArenaBlock = 1024;
+constexpr std::size_t kArenaCap = std::size_t{256} * 1024;
+constexpr std::size_t kEchoBuffer = 16 * 1024;
+constexpr Millis kLingering{5'000};
+
+constexpr std::uint16_t bit(State state) {
+    return static_cast<std::uint16_t>(1U << static_cast<unsigned>(state));
+}
+
+// kAllowed[from]: the states that may follow. Any state may end in destruction.
+constexpr std::array<std::uint16_t, 7> kAllowed = [] {
+    std::array<std::uint16_t, 7> table{};
+    const auto allow = [&table](State from, std::uint16_t to) {
+        table[static_cast<std::size_t>(from)] = to;
+    };
+    allow(State::Proxy, bit(State::Deciding));
+    allow(State::Deciding, bit(State::Prereading) | bit(State::Replying) | bit(State::Echoing) |
+                               bit(State::Relaying));
+    allow(State::Prereading, bit(State::Deciding));
+    allow(State::Replying, bit(State::Lingering));
+    return table;
+}();
+
+/// What the log shows of a broken header: its line, or the mark that version 2 begins with.
+std::string_view shown(std::string_view input) {
+    constexpr std::size_t kMostOfLine = 128;
+    constexpr std::size_t kMostOfBinary = 16;
+    const std::string_view line = input.substr(0, input.find_first_of("\r\n"));
+    return line.empty() ? input.substr(0, kMostOfBinary) : line.substr(0, kMostOfLine);
+}
+
+}  // namespace
+
+Client::Client(Tcp& protocol,
+               sys::UniqueFd socket,
+               const net::Address& peer,
+               ListenerId listener,
+               std::uint64_t number)
+    : protocol_(protocol),
+      client_(protocol.worker().loop, std::move(socket), peer, listener),
+      peer_address_(peer),
+      number_(number),
+      started_(protocol.worker().loop.now()),
+      arena_(kArenaBlock, kArenaCap),
+      session_(*this, arena_),
+      connector_(protocol.worker().loop) {
+    posted_.client = this;
+    posted_.run = [](event::Posted& posted) { static_cast<Posted&>(posted).client->run(); };
+}
+
+Client::~Client() = default;
+
+void Client::go(State state) {
+    BUG_UNLESS((kAllowed[static_cast<std::size_t>(state_)] & bit(state)) != 0,
+               "a step that the states of a stream client do not have");
+    state_ = state;
+}
+
+// ---- beginning ----
+
+void Client::begin(const stream::Port& port) {
+    event::Loop& loop = client_.loop();
+    session_.generation = protocol_.worker().current;
+    session_.meter = &protocol_.meter();
+    session_.port = &port;
+    session_.server = port.default_server;
+    session_.timings = {.started = started_,
+                        .started_wall = loop.wall_seconds(),
+                        .now = started_,
+                        .wall = loop.wall()};
+    protocol_.meter().count_begin();
+    client_.owner = this;
+    client_.on_event = [](net::Connection& self) { net::owner_of<Client>(self).run(); };
+    client_.on_deadline = [](net::Connection& self) { net::owner_of<Client>(self).time_out(); };
+    if (!*session_.server->core->tcp_nodelay) {
+        client_.set_nodelay(false);
+    }
+    stream::write_error(session_, log::Level::Info, "client {} connected to {}",
+                        peer_address_.text(), port.address);
+    if (port.has_proxy_header) {
+        state_ = State::Proxy;
+    }
+    run();
+}
+
+void Client::abandon() {
+    if (state_ == State::Lingering) {
+        return;
+    }
+    count_relay();
+    finish_session(stream::kOk);
+}
+
+// ---- turns ----
+
+void Client::run() {
+    session_.timings.now = client_.loop().now();
+    session_.timings.wall = client_.loop().wall();
+    is_running_ = true;
+    Step step = Step::Again;
+    while (step == Step::Again) {
+        step = end_status_ != 0 ? conclude(end_status_) : turn();
+    }
+    if (step != Step::Gone) {
+        is_running_ = false;
+    }
+}
+
+Client::Step Client::turn() {
+    switch (state_) {
+        case State::Proxy:
+            return read_proxy_header();
+        case State::Prereading:
+            return read_more();
+        case State::Deciding:
+            return decide();
+        case State::Replying:
+            return send_reply();
+        case State::Echoing:
+            return send_echo();
+        case State::Relaying:
+            start_relay();
+            return Step::Wait;
+        case State::Lingering:
+            return linger();
+    }
+    return Step::Gone;
+}
+
+/// A handler chose while nobody was asking it: run() must not be called from its stack.
+void Client::wake() {
+    if (!is_running_) {
+        client_.loop().post(posted_);
+    }
+}
+
+Client::Step Client::watch() {
+    if (client_.watch()) {
+        return Step::Wait;
+    }
+    return conclude(stream::kInternalError);
+}
+
+Client::Step Client::wait_for(Millis limit) {
+    if (!client_.has_deadline()) {
+        client_.set_deadline_in(limit);
+    }
+    return watch();
+}
+
+void Client::time_out() {
+    session_.timings.now = client_.loop().now();
+    session_.timings.wall = client_.loop().wall();
+    switch (state_) {
+        case State::Proxy:
+            stream::write_error(session_, log::Level::Info,
+                                "client timed out (110: Connection timed out) while reading PROXY "
+                                "protocol");
+            break;
+        case State::Replying:
+            stream::write_error(session_, log::Level::Info,
+                                "client timed out (110: Connection timed out) while sending to "
+                                "client");
+            break;
+        default:
+            break;
+    }
+    if (state_ == State::Lingering) {
+        return protocol_.destroy(*this);
+    }
+    // As nginx counts it: who never sends what is waited for has simply left.
+    static_cast<void>(conclude(stream::kOk));
+}
+
+// ---- first bytes ----
+
+bool Client::make_buffer(std::size_t size) {
+    if (buffer_.empty()) {
+        auto* const memory = static_cast<char*>(arena_.allocate(size, 1));
+        buffer_ = {memory, memory == nullptr ? 0 : size};
+    }
+    return !buffer_.empty();
+}
+
+std::string_view Client::preread() const {
+    return {buffer_.data() + begin_, end_ - begin_};
+}
+
+Client::Step Client::read_proxy_header() {
+    net::ProxyHeader header;
+    const net::ProxyReading reading = net::read_proxy_header(preread(), header);
+    if (reading.outcome == net::ProxyOutcome::Broken) {
+        stream::write_error(session_, stream::client_level(session_, log::Level::Error),
+                            "{}: \"{}\" while reading PROXY protocol", reading.complaint,
+                            log::Escaped{shown(preread())});
+        return conclude(stream::kBadRequest);
+    }
+    if (reading.outcome != net::ProxyOutcome::More) {
+        if (reading.outcome == net::ProxyOutcome::Told) {
+            proxied_ = std::make_unique<net::ProxyHeader>(std::move(header));
+        }
+        begin_ = reading.size;
+        client_.clear_deadline();
+        go(State::Deciding);
+        return Step::Again;
+    }
+    const std::size_t preread_size = session_.server->core->preread_buffer_size->count;
+    if (!make_buffer(net::kMostProxyHeader + preread_size)) {
+        return conclude(stream::kInternalError);
+    }
+    if (!client_.is_readable()) {
+        return wait_for(*session_.server->core->proxy_protocol_timeout);
+    }
+    const Result<sys::Transfer> got = client_.recv(buffer_.subspan(end_));
+    if (!got || got->is_end) {
+        return conclude(got ? stream::kBadRequest : stream::kOk);
+    }
+    end_ += got->size;
+    return Step::Again;
+}
+
+Client::Step Client::read_more() {
+    const stream::CoreConf& core = *session_.server->core;
+    if (!make_buffer(core.preread_buffer_size->count)) {
+        return conclude(stream::kInternalError);
+    }
+    if (end_ == buffer_.size()) {
+        stream::write_error(session_, stream::client_level(session_, log::Level::Error),
+                            "preread buffer full");
+        return conclude(stream::kBadRequest);
+    }
+    if (!client_.is_readable()) {
+        return wait_for(*core.preread_timeout);
+    }
+    const Result<sys::Transfer> got = client_.recv(buffer_.subspan(end_));
+    if (!got || got->is_end) {
+        return conclude(stream::kOk);
+    }
+    if (got->size == 0) {
+        return Step::Again;  // blocked: the readable bit is gone
+    }
+    end_ += got->size;
+    session_.received += got->size;
+    go(State::Deciding);
+    return Step::Again;
+}
+
+// ---- phases ----
+
+Client::Step Client::decide() {
+    if (is_resumed_) {
+        is_resumed_ = false;
+        return follow(session_.go_on());
+    }
+    return is_waiting_ ? Step::Wait : follow(session_.run_phases());
+}
+
+Client::Step Client::follow(stream::Verdict verdict) {
+    switch (verdict) {
+        case stream::Verdict::Decided:
+            return conclude(session_.status);
+        case stream::Verdict::More:
+            go(State::Prereading);
+            return Step::Again;
+        case stream::Verdict::Waiting:
+            client_.clear_deadline();
+            is_waiting_ = true;
+            return Step::Wait;
+        case stream::Verdict::Taken:
+        case stream::Verdict::Declined:
+            break;
+    }
+    if (is_passed_) {
+        return conclude(stream::kOk);
+    }
+    client_.clear_deadline();
+    is_waiting_ = true;  // for a handler that connects first
+    return state_ == State::Deciding ? Step::Wait : Step::Again;
+}
+
+void Client::resume() {
+    is_waiting_ = false;
+    is_resumed_ = true;
+    wake();
+}
+
+void Client::end(std::uint16_t status) {
+    end_status_ = status;
+    wake();
+}
+
+// ---- handlers ----
+
+void Client::reply(std::string_view text) {
+    text_ = text;
+    go(State::Replying);
+    wake();
+}
+
+void Client::echo(Millis idle) {
+    idle_ = idle;
+    go(State::Echoing);
+    wake();
+}
+
+bool Client::pass(std::string_view listener_key) {
+    const conf::ListenSpec* const spec =
+        protocol_.worker().current->find_listen(listener_key);
+    if (spec == nullptr || !preread().empty()) {
+        return false;
+    }
+    net::Accepted handed{
+        .fd = client_.release(), .peer = peer_address_, .listener = spec->id};
+    const net::Dispatcher& dispatcher = protocol_.worker().dispatcher;
+    is_passed_ = dispatcher.dispatch != nullptr && dispatcher.dispatch(dispatcher.owner, handed);
+    return true;
+}
+
+Client::Step Client::send_reply() {
+    net::Chain chain;
+    static_cast<void>(chain.push_memory(text_));
+    const net::Written written = client_.write(chain);
+    text_.remove_prefix(written.bytes);
+    session_.sent += written.bytes;
+    switch (written.outcome) {
+        case net::Written::Outcome::Blocked:
+            return wait_for(Millis(60'000));
+        case net::Written::Outcome::Yield:
+            return Step::Wait;
+        case net::Written::Outcome::Done:
+            break;
+        default:
+            return conclude(stream::kOk);
+    }
+    finish_session(stream::kOk);
+    client_.clear_deadline();
+    go(State::Lingering);
+    if (protocol_.worker().is_retiring || !client_.shutdown_write()) {
+        protocol_.destroy(*this);
+        return Step::Gone;
+    }
+    return Step::Again;
+}
+
+Client::Step Client::send_echo() {
+    if (!make_buffer(kEchoBuffer)) {
+        return conclude(stream::kInternalError);
+    }
+    if (begin_ < end_) {
+        if (!client_.is_writable()) {
+            return watch();
+        }
+        net::Chain chain;
+        static_cast<void>(chain.push_memory(preread()));
+        const net::Written written = client_.write(chain);
+        begin_ += written.bytes;
+        session_.sent += written.bytes;
+        client_.set_deadline_in(idle_);
+        if (written.outcome == net::Written::Outcome::Broken) {
+            return conclude(stream::kOk);
+        }
+        return written.outcome == net::Written::Outcome::Yield ? Step::Wait : Step::Again;
+    }
+    begin_ = end_ = 0;
+    if (!client_.is_readable()) {
+        return wait_for(idle_);
+    }
+    const Result<sys::Transfer> got = client_.recv(buffer_);
+    if (!got || got->is_end) {
+        return conclude(stream::kOk);
+    }
+    end_ = got->size;
+    session_.received += got->size;
+    return Step::Again;
+}
+
+// ---- the end ----
+
+void Client::finish_session(std::uint16_t status) {
+    connector_.cancel();
+    session_.timings.now = client_.loop().now();
+    session_.timings.wall = client_.loop().wall();
+    session_.status = status;
+    session_.end();
+}
+
+Client::Step Client::conclude(std::uint16_t status) {
+    finish_session(status);
+    protocol_.destroy(*this);
+    return Step::Gone;
+}
+
+// What the client still sends must not turn our reply into a reset.
+Client::Step Client::linger() {
+    if (client_.discard(protocol_.scratch()) == net::Drain::Ended) {
+        protocol_.destroy(*this);
+        return Step::Gone;
+    }
+    if (!client_.has_deadline()) {
+        client_.set_deadline_in(kLingering);
+    }
+    if (!client_.watch()) {
+        protocol_.destroy(*this);
+        return Step::Gone;
+    }
+    return Step::Wait;
+}
+
+// ---- what rules ask ----
+
+const net::Address& Client::local() const {
+    if (local_.family() == AF_UNSPEC) {
+        sockaddr_storage storage{};
+        socklen_t size = sizeof storage;
+        if (client_.is_open() && sys::local_address(client_.fd, &storage, &size)) {
+            local_ = net::Address::from_kernel(storage, size);
+        }
+    }
+    return local_;
+}
+
+Millis Client::age() const {
+    return client_.loop().now() - started_;
+}
+
+std::optional<sys::TcpFacts> Client::tcp() const {
+    const auto facts = sys::tcp_facts(client_.fd);
+    return facts ? std::optional(*facts) : std::nullopt;
+}
+
+}  // namespace sluice::tcp

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Tcp: the protocol object of `stream` over TCP and Unix sockets in one worker: its clients, and the
+// pages and pipes that their relays borrow.
+// Runs in: worker.
+#pragma once
+
+#include <cstddef>
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "net/buffer_pool.h"
+#include "net/pipe_pool.h"
+#include "net/protocol.h"
+#include "proto/stream/meter.h"
+#include "proto/tcp/client.h"
+#include "proto/tcp/relay.h"
+
+namespace sluice::tcp {
+
+/// One line of the registry's list of wires.
+[[nodiscard]] net::ProtocolKind protocol_kind();
+
+class Tcp final : public net::Protocol {
+  public:
+    explicit Tcp(net::WorkerContext& worker);
+    ~Tcp() override;
+    Tcp(const Tcp&) = delete;
+    Tcp& operator=(const Tcp&) = delete;
+
+    void accept(net::Accepted connection) override;
+
+    void generation_changed() override {}  // sessions keep theirs; new ones take the new one
+
+    void retire() override;
+    void stop() override;
+
+    [[nodiscard]] std::size_t connections() const override { return clients_.live(); }
+
+    /// No session is idle in the sense that it would not mind: none is shed.
+    std::size_t shed_idle(std::size_t) override { return 0; }
+
+    // For clients.
+    [[nodiscard]] net::WorkerContext& worker() { return worker_; }
+
+    [[nodiscard]] stream::Meter& meter() { return meter_; }
+
+    [[nodiscard]] RelayPools pools() { return {pages_, pipes_}; }
+
+    /// Memory for input that is dropped at once.
+    [[nodiscard]] std::span<char> scratch() { return {scratch_.get(), kScratchSize}; }
+
+    void destroy(Client& client);
+
+  private:
+    static constexpr std::size_t kScratchSize = 16 * 1024;
+    static constexpr std::size_t kKeptPages = 256;
+
+    net::WorkerContext& worker_;
+    stream::Meter meter_;
+    net::BufferPool pages_;
+    net::PipePool pipes_;
+    std::unique_ptr<char[]> scratch_;
+    Slab<Client> clients_;
+    IntrusiveList<Client> all_;
+};
+
+}  // namespace sluice::tcp
