@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "conf/listen_address.h"
 #include "conf/parse_as.h"
 
