@@ -68,6 +68,7 @@ constexpr const http::Module* kHttpModules[] = {
 };
 
 constexpr const stream::Module* kStreamModules[] = {
+    &modules::kStreamProxy,
     &modules::kStreamReturn,
     &modules::kStreamPass,
     &modules::kStreamEcho,

@@ -15,9 +15,7 @@ net::ProtocolKind protocol_kind() {
 }
 
 Tcp::Tcp(net::WorkerContext& worker)
-    : worker_(worker),
-      pages_(kRelayPage, kKeptPages),
-      scratch_(std::make_unique_for_overwrite<char[]>(kScratchSize)) {
+    : worker_(worker) {
     if (worker.station != nullptr) {
         meter_ = stream::Meter(*worker.station);
     }

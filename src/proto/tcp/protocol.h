@@ -8,8 +8,6 @@
 
 #include "base/list.h"
 #include "base/slab.h"
-#include "net/buffer_pool.h"
-#include "net/pipe_pool.h"
 #include "net/protocol.h"
 #include "proto/stream/meter.h"
 #include "proto/tcp/client.h"
@@ -44,22 +42,17 @@ class Tcp final : public net::Protocol {
 
     [[nodiscard]] stream::Meter& meter() { return meter_; }
 
-    [[nodiscard]] RelayPools pools() { return {pages_, pipes_}; }
+    [[nodiscard]] RelayPools& pools() { return pools_; }
 
     /// Memory for input that is dropped at once.
-    [[nodiscard]] std::span<char> scratch() { return {scratch_.get(), kScratchSize}; }
+    [[nodiscard]] std::span<char> scratch() { return {pools_.scratch.get(), kScratchSize}; }
 
     void destroy(Client& client);
 
   private:
-    static constexpr std::size_t kScratchSize = 16 * 1024;
-    static constexpr std::size_t kKeptPages = 256;
-
     net::WorkerContext& worker_;
     stream::Meter meter_;
-    net::BufferPool pages_;
-    net::PipePool pipes_;
-    std::unique_ptr<char[]> scratch_;
+    RelayPools pools_;
     Slab<Client> clients_;
     IntrusiveList<Client> all_;
 };
