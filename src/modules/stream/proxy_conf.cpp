@@ -136,11 +136,10 @@ constexpr conf::Row kRows[] = {
         "The local address that connections to peers come from; transparent: also one that is not this machine's."),
 };
 // clang-format on
-constexpr conf::ConfKind kKind = conf::kind<ProxyConf>("stream proxy", kRows);
 
 }  // namespace
 
-constexpr conf::Module kProxyConfModule{"stream proxy", &kKind};
+constexpr conf::ConfKind kProxyConfKind = conf::kind<ProxyConf>("stream proxy", kRows);
 
 std::optional<net::Address> parse_bind_address(std::string_view text) {
     const auto endpoint = upstream::parse_endpoint(text);

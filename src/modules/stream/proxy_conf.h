@@ -53,7 +53,8 @@ struct ProxyConf {
     conf::Setting<BindSetting> bind;
 };
 
-extern const conf::Module kProxyConfModule;
+/// Its rows.
+extern const conf::ConfKind kProxyConfKind;
 
 /// An address with or without a port: "10.0.0.1", "10.0.0.1:80", "[::1]", "unix:/path".
 [[nodiscard]] std::optional<net::Address> parse_bind_address(std::string_view text);
