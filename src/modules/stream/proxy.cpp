@@ -26,6 +26,8 @@ namespace {
 using stream::Session;
 using stream::Verdict;
 
+constexpr conf::Module kConf{"stream proxy", &kProxyConfKind};
+
 /// One session's way to a peer. Lies in the session's arena; destroyed with the session.
 struct Run : stream::Holding {
     Run(Session& the_session, const ProxyConf& the_conf) : session(the_session), conf(the_conf) {
@@ -326,7 +328,7 @@ stream::BoundRule bind(stream::Phase phase, conf::Level& level) {
 
 constexpr stream::Module kStreamProxy{
     .name = "proxy",
-    .conf = &kProxyConfModule,
+    .conf = &kConf,
     .bind = &bind,
 };
 
