@@ -31,7 +31,6 @@ constexpr AcceptedRow kAccepted[] = {
     {"map_hash_max_size",            kHttp,    "tables size themselves", true},
     {"msie_padding",                 kAnyHttp, "error pages are not padded for old browsers"},
     {"output_buffers",               kAnyHttp, "sluice sizes its buffers itself", true, take(2)},
-    {"pcre_jit",                     kMain,    "patterns run without just-in-time compilation"},
     {"proxy_headers_hash_bucket_size", kAnyHttp, "tables size themselves", true},
     {"proxy_headers_hash_max_size",  kAnyHttp, "tables size themselves", true},
     {"proxy_temp_path",              kAnyHttp, "this version passes nothing on to other servers", false, take_range(1, 4)},

@@ -27,6 +27,7 @@
 #include "proto/stream/core_conf.h"
 #include "proto/stream/meter.h"
 #include "proto/tcp/protocol.h"
+#include "script/pcre_jit.h"
 #include "upstream/block.h"
 #include "upstream/upstreams.h"
 
@@ -87,6 +88,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &modules::kIpHash,
     &modules::kRandom,
     &stream::kCoreModule,
+    &script::kPcreJitModule,
 };
 
 constexpr const metrics::Group* kCounterGroups[] = {

@@ -8,6 +8,7 @@
 
 #include "conf/generation.h"
 #include "conf/level.h"
+#include "script/pcre_jit.h"
 #include "script/regex.h"
 
 namespace sluice::script {
@@ -30,6 +31,7 @@ const Pattern* compile_pattern(conf::Build& build,
         build.error(at, std::move(compiled.error()));
         return nullptr;
     }
+    apply_pcre_jit(build, *compiled);
     auto pattern = std::make_unique<Pattern>(std::move(*compiled));
     if (!pattern->regex.named_groups().empty()) {
         const VariableTable known = variables_of(build);

@@ -30,13 +30,16 @@ PCRE2_SPTR as_units(std::string_view text) {
     return static_cast<PCRE2_SPTR>(static_cast<const void*>(text.empty() ? "" : text.data()));
 }
 
-std::string explain(int code, PCRE2_SIZE offset, std::string_view pattern) {
+std::string message_of(int code) {
     std::array<PCRE2_UCHAR, 256> text{};
     if (pcre2_get_error_message(code, text.data(), text.size()) < 0) {
         text[0] = '\0';
     }
-    const std::string_view sentence(static_cast<const char*>(static_cast<void*>(text.data())));
-    return fmt::format("pcre2_compile() failed: {} in \"{}\" at offset {}", sentence, pattern,
+    return static_cast<const char*>(static_cast<void*>(text.data()));
+}
+
+std::string explain(int code, PCRE2_SIZE offset, std::string_view pattern) {
+    return fmt::format("pcre2_compile() failed: {} in \"{}\" at offset {}", message_of(code), pattern,
                        offset);
 }
 
@@ -107,12 +110,25 @@ std::expected<Regex, std::string> Regex::compile(std::string_view pattern, bool 
     return out;
 }
 
+std::expected<void, std::string> Regex::use_jit() {
+    const int status = pcre2_jit_compile(compiled_->code.get(), PCRE2_JIT_COMPLETE);
+    if (status != 0) {
+        return std::unexpected(
+            fmt::format("pcre2_jit_compile() failed: {} in \"{}\"", message_of(status), pattern_));
+    }
+    return {};
+}
+
 bool Regex::match(std::string_view subject, std::span<std::string_view> groups) const {
     if (!required_.allows(subject)) {
         return false;
     }
-    const int count = pcre2_match(compiled_->code.get(), as_units(subject), subject.size(), 0, 0,
-                                  compiled_->data.get(), compiled_->context.get());
+    int count = pcre2_match(compiled_->code.get(), as_units(subject), subject.size(), 0, 0,
+                            compiled_->data.get(), compiled_->context.get());
+    if (count == PCRE2_ERROR_JIT_STACKLIMIT) {  // machine code has 32 KiB for its backtracking
+        count = pcre2_match(compiled_->code.get(), as_units(subject), subject.size(), 0,
+                            PCRE2_NO_JIT, compiled_->data.get(), compiled_->context.get());
+    }
     if (count < 0) {
         return false;
     }

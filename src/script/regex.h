@@ -37,6 +37,10 @@ class Regex {
     Regex& operator=(Regex&&) noexcept;
     ~Regex();
 
+    /// Translates the pattern to machine code for faster matches. Needs memory that can be executed.
+    /// Fails: a sentence; the pattern is interpreted as before.
+    [[nodiscard]] std::expected<void, std::string> use_jit();
+
     /// Whether `subject` matches somewhere. Then groups[0] is the whole match and groups[i] the
     /// i-th group, empty where it took no part; all of `groups` is written, surplus ones empty.
     /// A pattern that passes the match limit counts as no match.

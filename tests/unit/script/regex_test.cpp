@@ -64,6 +64,38 @@ TEST(Regex, GivesUpOnCatastrophicBacktracking) {
     EXPECT_FALSE(regex->match(std::string(64, 'a') + "b"));
 }
 
+TEST(Regex, SaysTheSameAsMachineCode) {
+    auto regex = Regex::compile("^/(\\w+)/(x)?(\\d+)$", false);
+    auto greedy = Regex::compile("^(a+)+$", false);
+    std::array<std::string_view, 4> groups;
+    ASSERT_TRUE(regex && greedy);
+    if (!regex->use_jit()) {
+        GTEST_SKIP() << "no executable memory here";
+    }
+
+    ASSERT_TRUE(greedy->use_jit());
+    ASSERT_TRUE(regex->match("/user/42", groups));
+    EXPECT_EQ(groups[1], "user");
+    EXPECT_EQ(groups[2], "");
+    EXPECT_EQ(groups[3], "42");
+    EXPECT_FALSE(regex->match("/user/"));
+    EXPECT_FALSE(greedy->match(std::string(64, 'a') + "b"));
+}
+
+TEST(Regex, InterpretsWhatMachineCodeHasNoStackFor) {
+    auto regex = Regex::compile("^((?:.|x)*)!$", false);
+    std::array<std::string_view, 2> groups;
+    ASSERT_TRUE(regex);
+    const std::string subject = std::string(4000, 'y') + "!";
+    ASSERT_TRUE(regex->match(subject, groups));
+    if (!regex->use_jit()) {
+        GTEST_SKIP() << "no executable memory here";
+    }
+
+    ASSERT_TRUE(regex->match(subject, groups));
+    EXPECT_EQ(groups[1].size(), 4000U);
+}
+
 TEST(Regex, WorksAfterAMove) {
     auto first = Regex::compile("^/x", false);
     const Regex second = std::move(*first);
