@@ -74,7 +74,7 @@ Result<Reception> Channel::receive() {
     if (!socket_.is_open()) {
         return Reception{.received = std::nullopt, .is_end = true};
     }
-    std::string buffer(kMaxMessage, '\0');
+    std::array<char, kMaxMessage> buffer;  // filled as far as the kernel says
     std::array<sys::UniqueFd, kMaxFds> fds;
     const Result<sys::ReceivedFds> got = sys::recv_with_fds(socket_.get(), buffer, fds);
     if (!got) {
