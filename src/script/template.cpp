@@ -68,6 +68,20 @@ std::expected<Part, std::string> part_of(std::string_view name, const VariableTa
     return Part{.text = found.suffix, .row = found.row, .capture = 0};
 }
 
+inline Value value_of(const Part& part,
+                      const void* subject,
+                      Arena& arena,
+                      const Captures& captures) {
+    if (part.row != nullptr) {
+        return part.row->value(subject, arena, part.text);
+    }
+    const auto number = static_cast<std::size_t>(part.capture);
+    if (number == 0 || number >= captures.groups.size()) {
+        return Value::none();
+    }
+    return {.text = captures.groups[number], .is_found = true};
+}
+
 }  // namespace
 
 std::expected<Template, std::string> Template::compile(std::string_view text,
@@ -114,6 +128,10 @@ std::string_view Template::render(const void* subject,
     if (is_constant()) {
         return constant_.data() == nullptr ? std::string_view("") : constant_;
     }
+    if (parts_.size() == 1) {  // a variable alone: its own text will do
+        const std::string_view text = value_of(parts_[0], subject, arena, captures).text;
+        return text.data() == nullptr ? std::string_view("") : text;
+    }
     const std::span<std::string_view> texts = arena.make_span<std::string_view>(parts_.size());
     if (texts.empty()) {
         return {};
@@ -122,11 +140,8 @@ std::string_view Template::render(const void* subject,
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         const Part& part = parts_[i];
         const bool is_literal = part.row == nullptr && part.capture == 0;
-        texts[i] = is_literal ? part.text : evaluate(part, subject, arena, captures).text;
+        texts[i] = is_literal ? part.text : value_of(part, subject, arena, captures).text;
         size += texts[i].size();
-    }
-    if (texts.size() == 1 && texts[0].data() != nullptr) {
-        return texts[0];
     }
     char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
     if (out == nullptr) {
@@ -141,14 +156,7 @@ std::string_view Template::render(const void* subject,
 }
 
 Value evaluate(const Part& part, const void* subject, Arena& arena, const Captures& captures) {
-    if (part.row != nullptr) {
-        return part.row->value(subject, arena, part.text);
-    }
-    const auto number = static_cast<std::size_t>(part.capture);
-    if (number == 0 || number >= captures.groups.size()) {
-        return Value::none();
-    }
-    return {.text = captures.groups[number], .is_found = true};
+    return value_of(part, subject, arena, captures);
 }
 
 }  // namespace sluice::script
