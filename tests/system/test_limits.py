@@ -56,6 +56,15 @@ class Limits(SluiceTest):
         server.wait_logged(re.compile(line))
         server.wait_logged('request: "GET /file?key=a HTTP/1.1", host: ')
 
+    def test_only_a_limit_that_has_a_key_tells_what_it_did(self):
+        server = self.start()
+
+        server.get("/both")
+        server.get("/both?key=a")
+
+        server.wait_accessed("- - 200")
+        server.wait_accessed("PASSED PASSED 200")
+
     def test_compat_refuses_with_503(self):
         server = self.start(compat="compat nginx;")
 

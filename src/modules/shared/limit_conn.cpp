@@ -240,23 +240,23 @@ Verdict limit_connections(Exchange& exchange, const void* settings) {
     if (find_note(exchange, LimitKind::Connections) != nullptr) {
         return Verdict::Declined;
     }
-    LimitNote* const note = take_note(exchange, LimitKind::Connections);
-    if (note == nullptr) {
-        return exchange.finish(500);
-    }
-    note->outcome = "PASSED";
     const Millis now = worker_context().loop.now();
     for (const Limit* limit = conf.limits->first; limit != nullptr; limit = limit->next) {
         const std::string_view rendered = exchange.render(limit->zone->key);
-        auto* const place = exchange.arena.make<Place>();
-        const std::string_view key = exchange.arena.copy(rendered);
-        if (place == nullptr || rendered.data() == nullptr || key.data() == nullptr) {
+        if (rendered.data() == nullptr) {
             return exchange.finish(500);
         }
-        if (key.empty() || key.size() > shm::kMaxKeyBytes) {
+        if (rendered.empty() || rendered.size() > shm::kMaxKeyBytes) {
             http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
             continue;
         }
+        LimitNote* const note = take_note(exchange, LimitKind::Connections);
+        auto* const place = exchange.arena.make<Place>();
+        const std::string_view key = exchange.arena.copy(rendered);
+        if (note == nullptr || place == nullptr || key.data() == nullptr) {
+            return exchange.finish(500);
+        }
+        note->outcome = "PASSED";
         if (!enter(*limit, key, now)) {
             return turn_away(exchange, conf, *limit, *note);
         }

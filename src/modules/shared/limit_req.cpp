@@ -150,7 +150,9 @@ constexpr conf::Module kConf{"limit_req", &kKind};
 
 /// What the buckets said of one request.
 struct Judgement {
+    bool is_asked = false;    ///< some limit had a key
     bool is_refused = false;
+    bool is_out_of_memory = false;
     std::int64_t excess = 0;  ///< thousandths, of the limit that decides
     const Limit* limit = nullptr;
     Millis delay{0};
@@ -205,33 +207,44 @@ Millis wait_for(const Limit& limit, std::int64_t excess) {
                   static_cast<std::int64_t>(limit.zone->per_second));
 }
 
-/// Asks every limit, and only if none refuses counts the request in all of them.
-Judgement judge(Exchange& exchange, const Limits& limits, Millis now, bool& is_out_of_memory) {
-    Judgement out;
-    for (const bool is_counted : {false, true}) {
-        for (const Limit* limit = limits.first; limit != nullptr; limit = limit->next) {
-            const std::string_view key = exchange.render(limit->zone->key);
-            is_out_of_memory = is_out_of_memory || key.data() == nullptr;
-            if (key.empty() || key.size() > shm::kMaxKeyBytes ||
-                (!is_counted && limits.first->next == nullptr)) {
-                if (is_counted) {
-                    http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
-                }
-                continue;  // one limit alone is asked and counted in one step
-            }
-            const std::int64_t excess = pour(*limit, key, now, is_counted);
+/// Asks every limit, and counts the request where `is_counted`. True: none refuses.
+bool ask(Exchange& exchange, const Limits& limits, Millis now, bool is_counted, Judgement& out) {
+    for (const Limit* limit = limits.first; limit != nullptr; limit = limit->next) {
+        const std::string_view key = exchange.render(limit->zone->key);
+        out.is_out_of_memory = out.is_out_of_memory || key.data() == nullptr;
+        if (key.empty() || key.size() > shm::kMaxKeyBytes) {
             if (is_counted) {
-                http::tell(exchange, http::Topic::Limit, limit->at,
-                           "key \"{}\" in an empty copy of zone \"{}\": {}", key, limit->zone_name,
-                           excess > limit->burst ? "refused" : "passes");
+                http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
             }
-            if (excess > limit->burst) {
-                return {.is_refused = true, .excess = excess, .limit = limit};
-            }
-            if (const Millis wait = wait_for(*limit, excess); is_counted && wait > out.delay) {
-                out = {.excess = excess, .limit = limit, .delay = wait};
-            }
+            continue;
         }
+        out.is_asked = true;
+        const std::int64_t excess = pour(*limit, key, now, is_counted);
+        if (is_counted) {
+            http::tell(exchange, http::Topic::Limit, limit->at,
+                       "key \"{}\" in an empty copy of zone \"{}\": {}", key, limit->zone_name,
+                       excess > limit->burst ? "refused" : "passes");
+        }
+        out.is_refused = excess > limit->burst;
+        const Millis wait = is_counted ? wait_for(*limit, excess) : Millis(0);
+        if (out.is_refused || wait > out.delay) {
+            out.excess = excess;
+            out.limit = limit;
+            out.delay = wait;
+        }
+        if (out.is_refused) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Asks every limit, and only if none refuses counts the request in all of them.
+Judgement judge(Exchange& exchange, const Limits& limits, Millis now) {
+    Judgement out;
+    // One limit alone is asked and counted in one step.
+    if (limits.first->next == nullptr || ask(exchange, limits, now, false, out)) {
+        static_cast<void>(ask(exchange, limits, now, true, out));
     }
     return out;
 }
@@ -286,11 +299,12 @@ Verdict limit_requests(Exchange& exchange, const void* settings) {
     if (find_note(exchange, LimitKind::Requests) != nullptr) {
         return Verdict::Declined;
     }
-    const Millis now = worker_context().loop.now();
-    bool is_out_of_memory = false;
-    const Judgement judged = judge(exchange, *conf.limits, now, is_out_of_memory);
+    const Judgement judged = judge(exchange, *conf.limits, worker_context().loop.now());
+    if (!judged.is_asked && !judged.is_out_of_memory) {
+        return Verdict::Declined;
+    }
     LimitNote* const note = take_note(exchange, LimitKind::Requests);
-    if (note == nullptr || is_out_of_memory) {
+    if (note == nullptr || judged.is_out_of_memory) {
         return exchange.finish(500);
     }
     const bool is_dry = *conf.dry_run;
