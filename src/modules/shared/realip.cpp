@@ -105,10 +105,23 @@ Verdict learn_proxied(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
+/// Whether a location says what its server has not said: else the server's answer holds.
+bool differs_from_server(const conf::Level& level) {
+    for (const conf::Level* at = &level; at->context != conf::kServer && at->parent != nullptr;
+         at = at->parent) {
+        const RealIpConf& conf = at->conf<RealIpConf>();
+        if (conf.from.is_set || conf.header.is_set || conf.recursive.is_set) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // nginx asks before the server's rules and, for what a location says, before its limits.
 http::BoundRule bind(http::Phase phase, conf::Level& level) {
     const RealIpConf& conf = level.conf<RealIpConf>();
-    const bool is_asked = phase == http::Phase::ServerRewrite || phase == http::Phase::Preaccess;
+    const bool is_asked = phase == http::Phase::ServerRewrite ||
+                          (phase == http::Phase::Preaccess && differs_from_server(level));
     if (!is_asked || conf.from->empty()) {
         return {};
     }
