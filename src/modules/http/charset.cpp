@@ -191,18 +191,20 @@ Verdict apply(Exchange& exchange, const void* settings) {
     const bool is_prepared = reply.content_type.empty();
     const std::string_view type =
         is_prepared ? prepared_value(exchange, "Content-Type") : reply.content_type;
-    const std::string_view own = http::charset_of(type);
-    const bool is_meant = own.empty() ? conf.types->has(type) : *conf.override_charset;
+    const bool has_parameters = type.find(';') != std::string_view::npos;
+    const std::string_view bare = has_parameters ? http::bare_type(type) : type;
+    const std::string_view own = has_parameters ? http::charset_of(type) : std::string_view{};
+    const bool is_meant = own.empty() ? conf.types->has_bare(bare) : *conf.override_charset;
     // Old browsers took a redirect's charset for that of the next page: nginx names none there.
     if (type.empty() || !is_meant || reply.status == 301 || reply.status == 302) {
         return Verdict::Declined;
     }
     const std::string_view to = exchange.render(*conf.charset);
     const std::string_view from = own.empty() ? exchange.render(*conf.source_charset) : own;
-    if (to.empty() || to.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+    if (to.empty() || std::ranges::any_of(to, [](char c) { return c == '\r' || c == '\n' || c == '\0'; })) {
         return Verdict::Declined;
     }
-    const std::array<std::string_view, 3> parts{http::bare_type(type), "; charset=", to};
+    const std::array<std::string_view, 3> parts{bare, "; charset=", to};
     const std::string_view named = concatenate(exchange.arena, parts);
     const bool is_same = from.empty() || equals_ignoring_case(from, to);
     if (named.empty() || (!is_same && !convert(exchange, conf, from, to))) {

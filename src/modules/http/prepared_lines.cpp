@@ -11,17 +11,23 @@ namespace sluice::modules {
 
 namespace {
 
+/// `Name: value\r\n`, as handlers write them.
 struct Line {
     std::size_t begin = 0;
     std::size_t end = 0;  ///< behind its line feed; 0: there is no such line
 };
+
+// Mostly written alike.
+bool is_named(std::string_view field, std::string_view name) {
+    return field == name || equals_ignoring_case(field, name);
+}
 
 Line find_line(std::string_view lines, std::string_view name) {
     for (std::size_t at = 0; at < lines.size();) {
         const std::size_t end = std::min(lines.find('\n', at), lines.size() - 1) + 1;
         const std::string_view line = lines.substr(at, end - at);
         if (line.size() > name.size() && line[name.size()] == ':' &&
-            equals_ignoring_case(line.substr(0, name.size()), name)) {
+            is_named(line.substr(0, name.size()), name)) {
             return {.begin = at, .end = end};
         }
         at = end;
@@ -37,10 +43,10 @@ std::string_view prepared_value(const http::Exchange& exchange, std::string_view
     if (line.end == 0) {
         return {};
     }
-    std::string_view value = lines.substr(line.begin, line.end - line.begin);
-    value.remove_prefix(name.size() + 1);
-    value = value.substr(0, value.find_first_of("\r\n"));
-    return trim(value);
+    constexpr std::string_view kGlue = ": ";
+    constexpr std::string_view kEnd = "\r\n";
+    const std::size_t begin = line.begin + name.size() + kGlue.size();
+    return lines.substr(begin, line.end - kEnd.size() - begin);
 }
 
 void remove_prepared(http::Exchange& exchange, std::string_view name) {

@@ -31,7 +31,10 @@ std::string_view charset_of(std::string_view content_type) {
 }
 
 bool TypeSet::has(std::string_view content_type) const {
-    const std::string_view type = bare_type(content_type);
+    return has_bare(bare_type(content_type));
+}
+
+bool TypeSet::has_bare(std::string_view type) const {
     return has_all || std::ranges::any_of(types, [type](std::string_view one) {
                return equals_ignoring_case(one, type);
            });

@@ -19,6 +19,8 @@ struct TypeSet {
 
     /// Whether a Content-Type of this value is meant; parameters do not matter.
     [[nodiscard]] bool has(std::string_view content_type) const;
+    /// The same of a type that is known to have no parameters.
+    [[nodiscard]] bool has_bare(std::string_view type) const;
 };
 
 /// A Content-Type's value without its parameters.
