@@ -50,9 +50,8 @@ std::string_view absolute_location(Exchange& exchange, std::string_view location
     if (host.empty()) {
         return location;  // a Unix socket has no host: the client knows where it is
     }
-    const bool has_port =
-        exchange.wire.local().family() == AF_INET || exchange.wire.local().family() == AF_INET6;
-    const std::uint16_t port = has_port ? exchange.wire.local().port() : std::uint16_t{0};
+    const std::uint16_t port =
+        exchange.port != nullptr ? exchange.port->number : exchange.wire.local().port();
     std::array<char, 8> digits{':'};
     std::string_view suffix;
     if (*core.port_in_redirect && port != 0 && port != kHttpPort) {

@@ -98,8 +98,10 @@ Value get_server_addr(const void* subject, Arena& arena, std::string_view) {
 }
 
 Value get_server_port(const void* subject, Arena& arena, std::string_view) {
-    const net::Address& local = of(subject).wire.local();
-    return local.is_unix() ? Value{""} : number(arena, local.port());
+    // The listener's is the connection's: no system call for what is in most access lines.
+    const Port* const port = of(subject).port;
+    const std::uint16_t known = port != nullptr ? port->number : of(subject).wire.local().port();
+    return known == 0 ? Value{""} : number(arena, known);
 }
 
 Value get_server_protocol(const void* subject, Arena&, std::string_view) {

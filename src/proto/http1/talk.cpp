@@ -40,24 +40,25 @@ bool Talk::expects_continue() const {
 }
 
 const net::Address& Talk::peer() const {
-    if (peer_.family() == AF_UNSPEC) {
-        peer_ = session->peer();
+    if (!peer_) {
+        peer_.emplace(session->peer());
     }
-    return peer_;
+    return *peer_;
 }
 
 const net::Address& Talk::local() const {
-    if (local_.family() == AF_UNSPEC && session->rehearsal() != nullptr) {
-        local_ = session->rehearsal()->local;
+    if (local_) {
+        return *local_;
     }
-    if (local_.family() == AF_UNSPEC) {
-        sockaddr_storage storage{};
-        socklen_t size = sizeof storage;
-        if (sys::local_address(session->fd, &storage, &size)) {
-            local_ = net::Address::from_kernel(storage, size);
-        }
+    if (session->rehearsal() != nullptr) {
+        return local_.emplace(session->rehearsal()->local);
     }
-    return local_;
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (sys::local_address(session->fd, &storage, &size)) {
+        return local_.emplace(net::Address::from_kernel(storage, size));
+    }
+    return local_.emplace();
 }
 
 std::uint64_t Talk::connection_number() const {
@@ -90,11 +91,8 @@ void Talk::attach(Session& the_session) {
     reads = 0;
     resets_on_timeout = false;
     send_timeout = Millis(60'000);
-    for (net::Address* address : {&peer_, &local_}) {
-        if (address->family() != AF_UNSPEC) {
-            *address = net::Address();
-        }
-    }
+    peer_.reset();
+    local_.reset();
 }
 
 void Talk::forget_request() {

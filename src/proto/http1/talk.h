@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
@@ -130,8 +131,8 @@ class Talk final : public http::Wire {
     bool has_unread = false;     ///< input that nobody will read: close lingers
 
   private:
-    mutable net::Address peer_;
-    mutable net::Address local_;
+    mutable std::optional<net::Address> peer_;   ///< once asked for
+    mutable std::optional<net::Address> local_;  ///< once asked for
 };
 
 }  // namespace sluice::http1

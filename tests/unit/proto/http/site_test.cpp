@@ -176,9 +176,9 @@ TEST(Phases, TooLargeABodyIs413) {
 
 TEST(Redirects, BecomeAbsoluteAsAsked) {
     const auto location = [](std::string_view settings) {
-        SiteFixture site("http { server { listen 80; server_name s.example; " +
+        SiteFixture site("http { server { listen 8080; server_name s.example; " +
                          std::string(settings) + " } }");
-        LooseExchange loose(site, "/x", "h.example");
+        LooseExchange loose(site, "/x", "h.example", "0.0.0.0:8080");
         loose.exchange.location = loose.exchange.server->root;
         loose.exchange.reply.location = "/x/";
         loose.exchange.cursor.phase = Phase::Head;
@@ -283,8 +283,8 @@ TEST(Configuration, ListenKeepsItsOptions) {
 }
 
 TEST(Variables, TellAboutTheRequest) {
-    SiteFixture site("http { server { listen 80; server_name s; } }");
-    LooseExchange loose(site, "/a b", "h.example");
+    SiteFixture site("http { server { listen 8080; server_name s; } }");
+    LooseExchange loose(site, "/a b", "h.example", "0.0.0.0:8080");
     Header headers[] = {{"User-Agent", "curl", Field::UserAgent},
                         {"X-A", "1"},
                         {"x-a", "2"},
