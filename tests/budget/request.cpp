@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Budget of one keep-alive request for a small cached file: allocations, system calls by name. With
-// the argument "access_log" each request writes a line. The server side runs in a child that is
+// the argument "access_log" each request writes a line; any other argument is the file of a
+// configuration, in which @root@ stands for the folder of the file that is asked for. The server side runs in a child that is
 // traced, so that every system call is seen; the client is another child. Golden numbers stand at
 // the top.
 // Runs in: tests.
@@ -24,7 +25,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
+#include <string_view>
 
 #include "conf/generation.h"
 #include "event/loop.h"
@@ -171,9 +174,25 @@ void watch_progress(event::TurnHook& hook) {
     }
 }
 
-int serve(const std::string& root, const char* access_log, int socket) {
+/// The configuration: that of the file, or one with nothing but `access_log`.
+std::string configuration(const std::string& root, const char* access_log, const char* file) {
+    if (file == nullptr) {
+        return std::string("http { access_log ") + access_log +
+               "; keepalive_requests 1000000; server { listen 127.0.0.1:1; root " + root + "; } }";
+    }
+    constexpr std::string_view kRoot = "@root@";
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    std::string out = text.str();
+    for (std::size_t at = out.find(kRoot); at != out.npos; at = out.find(kRoot, at + root.size())) {
+        out.replace(at, kRoot.size(), root);
+    }
+    return out;
+}
+
+int serve(const std::string& text, int socket) {
     is_server = true;
-    FixedFacts facts(std::string("http { access_log ") + access_log + "; keepalive_requests 1000000; server { listen 127.0.0.1:1; root " + root + "; } }");
+    FixedFacts facts(text);
     conf::Compiled compiled = conf::compile(facts, {.main_file = "/x",
                                                     .globals = {},
                                                     .number = GenerationNumber{1},
@@ -294,6 +313,7 @@ int main(int argc, char** argv) {
     board = static_cast<Board*>(::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
                                        MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     const bool is_logging = argc > 1 && std::strcmp(argv[1], "access_log") == 0;
+    const char* const file = argc > 1 && !is_logging ? argv[1] : nullptr;
     board->is_logging = is_logging;
     const std::filesystem::path root =
         std::filesystem::temp_directory_path() / ("sluice-budget-" + std::to_string(::getpid()));
@@ -303,7 +323,8 @@ int main(int argc, char** argv) {
     const pid_t server = ::fork();
     if (server == 0) {
         ::close(sockets[1]);
-        std::_Exit(serve(root.string(), is_logging ? "/access.log" : "off", sockets[0]));
+        const char* const access_log = is_logging ? "/access.log" : "off";
+        std::_Exit(serve(configuration(root.string(), access_log, file), sockets[0]));
     }
     const pid_t client = ::fork();
     if (client == 0) {
