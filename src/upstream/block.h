@@ -17,6 +17,8 @@
 
 namespace sluice::upstream {
 
+class Upstreams;
+
 inline constexpr conf::ContextMask kAnyUpstream = conf::kUpstream | conf::kStreamUpstream;
 
 /// The settings of this room at one level.
@@ -31,6 +33,9 @@ struct UpstreamConf {
     };
     ResolverList* resolvers = nullptr;
     const ResolverSpec* default_resolver = nullptr;  ///< of resolv.conf; made when first needed
+
+    /// At main: the worker's; null elsewhere.
+    Upstreams* attached = nullptr;
 
     conf::Setting<const ResolverSpec*> resolver;
     conf::Setting<Millis> resolver_timeout;

@@ -3,6 +3,8 @@
 // Runs in: any.
 #include "upstream/endpoint.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/ascii.h"
@@ -39,8 +41,13 @@ bool is_host_byte(char c) {
 
 std::optional<net::Address> address_of(std::string_view ip, std::uint16_t port) {
     const bool is_bare_v6 = ip.find(':') != ip.npos && !ip.starts_with('[');
-    return net::Address::parse(is_bare_v6 ? fmt::format("[{}]:{}", ip, port)
-                                          : fmt::format("{}:{}", ip, port));
+    if (ip.size() > net::kMaxHostText) {
+        return std::nullopt;
+    }
+    std::array<char, net::kMaxHostText + 16> text;
+    const auto end = is_bare_v6 ? fmt::format_to(text.data(), "[{}]:{}", ip, port)
+                                : fmt::format_to(text.data(), "{}:{}", ip, port);
+    return net::Address::parse({text.data(), static_cast<std::size_t>(end - text.data())});
 }
 
 std::optional<net::Address> Endpoint::address(std::uint16_t default_port) const {

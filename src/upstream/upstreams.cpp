@@ -28,21 +28,71 @@ void Upstreams::generation_changed() {
 
 void Upstreams::retire() {
     event::TimerWheel::disarm(tick_);
+    for (const std::unique_ptr<Cared>& cared : cared_) {
+        if (cared->is_ours) {
+            const PeerStore::Lock lock(cared->group->store());
+            cared->group->store().drop_lease(cared->group->state());
+        }
+    }
+    cared_.clear();
 }
 
 void Upstreams::adopt(conf::Generation& generation) {
     const Millis now = worker_.loop.now();
+    cared_.clear();
     groups_.clear();
     shared_stores_.clear();
+    attach_resolvers(generation);
     UpstreamConf& conf = generation.main_level().conf<UpstreamConf>();
+    conf.attached = this;
     for (const GroupSpec* spec = conf.groups; spec != nullptr; spec = spec->next) {
         PeerStore& store = store_for(generation, *spec);
         Group& group = generation.keep(std::make_unique<Group>(*spec, store, now));
         spec->attached = &group;
         groups_.push_back(&group);
+        if (!group.resolved().empty()) {
+            cared_.push_back(std::make_unique<Cared>());
+            cared_.back()->group = &group;
+            care(*cared_.back(), now);
+        }
     }
     if (!groups_.empty()) {
         worker_.loop.arm(tick_, kTick);
+    }
+}
+
+/// Resolvers outlive configurations that name the same servers, and what they know with them.
+void Upstreams::attach_resolvers(conf::Generation& generation) {
+    const UpstreamConf& conf = generation.main_level().conf<UpstreamConf>();
+    for (const UpstreamConf::ResolverList* at = conf.resolvers; at != nullptr; at = at->next) {
+        Counted<Resolver>& resolver = resolvers_[std::string(at->spec->key)];
+        if (!resolver) {
+            resolver = Counted(std::make_unique<Resolver>(worker_.loop, *at->spec).release());
+        }
+        at->spec->attached = generation.keep(std::make_unique<Counted<Resolver>>(resolver)).get();
+    }
+    std::erase_if(resolvers_, [](const auto& item) { return item.second->references == 1; });
+}
+
+/// Starts to work for a group when its lease is ours, and stops when it is not.
+void Upstreams::care(Cared& cared, Millis now) {
+    Group& group = *cared.group;
+    {
+        const PeerStore::Lock lock(group.store());
+        cared.is_ours = group.store().take_lease(group.state(), now);
+    }
+    if (!cared.is_ours) {
+        cared.refreshers.clear();
+        return;
+    }
+    if (!cared.refreshers.empty()) {
+        return;
+    }
+    for (const Group::ResolvedServer& server : group.resolved()) {
+        const bool is_known = server.spec->is_retried && server.state->version.get() != 0;
+        if (!is_known) {
+            cared.refreshers.push_back(std::make_unique<Refresher>(worker_.loop, group, server));
+        }
     }
 }
 
@@ -62,6 +112,9 @@ void Upstreams::tick() {
     const Millis now = worker_.loop.now();
     for (Group* const group : groups_) {
         group->touch(now);
+    }
+    for (const std::unique_ptr<Cared>& cared : cared_) {
+        care(*cared, now);
     }
     for (const auto& [zone, store] : shared_stores_) {
         store->reap_dead();
