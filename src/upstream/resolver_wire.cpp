@@ -8,7 +8,6 @@
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <sys/time.h>
 
 #include "log/log.h"
 #include "sys/epoll.h"
