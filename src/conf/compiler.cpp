@@ -125,7 +125,12 @@ bool check_shape(Build& build, const Directive& directive, const Arity& arity) {
 
 /// A directive that no row here fits.
 bool read_rowless(Build& build, const Directive& directive, ContextMask elsewhere) {
-    if (elsewhere != 0) {
+    // Stream's proxy_pass does not make http's one that stands in the wrong place.
+    constexpr ContextMask kHttpBlocks = kAnyHttp | kLimitExcept | kServerIf | kLocationIf;
+    const bool is_known_later = (build.level().context & kHttpBlocks) != 0 &&
+                                (elsewhere & kHttpBlocks) == 0 &&
+                                is_nginx_directive(directive.name);
+    if (elsewhere != 0 && !is_known_later) {
         return refuse_here(build, directive, elsewhere);
     }
     const AcceptedRow* const accepted = find_accepted(directive.name);

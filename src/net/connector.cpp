@@ -150,6 +150,9 @@ void Connector::finish(const ConnectOutcome& outcome) {
     std::optional<OwnedConnection>& into = *std::exchange(into_, nullptr);
     if (told.is_connected()) {
         into->clear_deadline();
+        // Events that come before its next owner takes it are noted, and change nothing else.
+        into->owner = nullptr;
+        into->on_event = [](Connection&) {};
     } else {
         into.reset();
     }
