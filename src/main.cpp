@@ -171,7 +171,8 @@ sluice::master::Places places_for(const Options& options) {
 int explain(const std::string& name) {
     if (name.starts_with('$')) {
         const std::string text =
-            sluice::script::explain_variable("http", sluice::registry::http_variables(), name);
+            sluice::script::explain_variable("http", sluice::registry::http_variables(), name) +
+            sluice::script::explain_variable("stream", sluice::registry::stream_variables(), name);
         print(text.empty() ? 2 : 1, text.empty() ? "no variable \"" + name + "\"\n" : text + "\n");
         return text.empty() ? 1 : 0;
     }
@@ -198,7 +199,8 @@ int act(const Options& options, int argc, char** argv) {
     }
     if (options.shows_reference) {
         print(1, sluice::conf::reference_markdown(sluice::registry::modules()) +
-                     sluice::script::variables_markdown("http", sluice::registry::http_variables()));
+                     sluice::script::variables_markdown("http", sluice::registry::http_variables()) +
+                     sluice::script::variables_markdown("stream", sluice::registry::stream_variables()));
         return 0;
     }
     if (!options.explain.empty()) {

@@ -26,7 +26,9 @@
 #include "proto/http1/protocol.h"
 #include "proto/stream/core_conf.h"
 #include "proto/stream/meter.h"
+#include "proto/stream/variables.h"
 #include "proto/tcp/protocol.h"
+#include "script/environment.h"
 #include "script/pcre_jit.h"
 #include "upstream/block.h"
 #include "upstream/upstreams.h"
@@ -40,7 +42,6 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kGeo,
     &modules::kGeoip2,
     &modules::kSplitClients,
-    &modules::kEnv,
     &modules::kFiles,
     &modules::kReadBody,  // before whatever may use the body
     &modules::kRealIp,  // before whatever asks for the client
@@ -144,7 +145,8 @@ std::span<const http::Module* const> http_modules() {
 std::span<const std::span<const script::VariableRow>> http_variables() {
     static const std::vector<std::span<const script::VariableRow>> all = [] {
         std::vector<std::span<const script::VariableRow>> out{http::core_variables(),
-                                                              http::connection_variables()};
+                                                              http::connection_variables(),
+                                                              script::environment_variables()};
         for (const http::Module* const module : kHttpModules) {
             out.push_back(module->variables);
         }
@@ -155,6 +157,18 @@ std::span<const std::span<const script::VariableRow>> http_variables() {
 
 std::span<const stream::Module* const> stream_modules() {
     return kStreamModules;
+}
+
+std::span<const std::span<const script::VariableRow>> stream_variables() {
+    static const std::vector<std::span<const script::VariableRow>> all = [] {
+        std::vector<std::span<const script::VariableRow>> out{stream::core_variables(),
+                                                              script::environment_variables()};
+        for (const stream::Module* const module : kStreamModules) {
+            out.push_back(module->variables);
+        }
+        return out;
+    }();
+    return all;
 }
 
 std::span<const net::ProtocolKind> protocols() {

@@ -28,6 +28,9 @@ namespace sluice::registry {
 /// The same of stream. A feature that both have is one module of settings, named once.
 [[nodiscard]] std::span<const stream::Module* const> stream_modules();
 
+/// The variables of stream.
+[[nodiscard]] std::span<const std::span<const script::VariableRow>> stream_variables();
+
 /// The wire protocols.
 [[nodiscard]] std::span<const net::ProtocolKind> protocols();
 

@@ -3,11 +3,16 @@
 // Runs in: any.
 #include "script/dialect.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "conf/generation.h"
 #include "conf/level.h"
+#include "script/environment.h"
 #include "script/pcre_jit.h"
 #include "script/regex.h"
 
@@ -20,6 +25,18 @@ VariableTable variables_of(conf::Build& build) {
 VariableTable variables_of(conf::Build& build, const conf::Level& level) {
     const auto* const dialect = static_cast<const Dialect*>(level.dialect);
     return dialect == nullptr ? VariableTable{} : dialect->variables(build);
+}
+
+bool settle_variables(conf::Build& build, DeclaredVariables& declared) {
+    const bool is_good = give_environment(build, declared);
+    const std::vector<const Declared*> unknown = declared.unknown();
+    for (const Declared* const variable : unknown) {
+        build.diagnostics().add(
+            {.at = variable->used_at,
+             .message = fmt::format("unknown \"{}\" variable", variable->row.name),
+             .width = std::max<std::size_t>(1, variable->width)});
+    }
+    return unknown.empty() && is_good;
 }
 
 const Pattern* compile_pattern(conf::Build& build,

@@ -24,6 +24,10 @@ struct Dialect {
 /// The same of `level`, one of its blocks.
 [[nodiscard]] VariableTable variables_of(conf::Build& build, const conf::Level& level);
 
+/// At the end of a block: gives $env_NAME their values and reports what is used and nothing declares.
+/// False: errors were reported.
+bool settle_variables(conf::Build& build, DeclaredVariables& declared);
+
 /// Compiles a pattern that lives as long as the generation, and declares its named groups as
 /// variables of the block that is being read; null: an error was reported.
 [[nodiscard]] const Pattern* compile_pattern(conf::Build& build,

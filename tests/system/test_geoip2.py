@@ -126,6 +126,14 @@ class Geoip2Life(SluiceTest):
         self.assertEqual(server.reload().returncode, 0)
         self.assertEqual(server.get(headers=fields).text, "DO")
 
+    def test_stream_has_it_too(self):
+        server = self.serve("""stream {
+            geoip2 %%DIR%%/db.mmdb { $code country iso_code; }
+            server { listen %%PORT%%; return "<$code>"; }
+        }""", files={"db.mmdb": self.places(loop="LO")})
+        with server.connect() as connection:
+            self.assertEqual(connection.read_exactly(4), b"<LO>")
+
     def test_a_reload_takes_the_new_file_and_nothing_else_does(self):
         server = self.serve(self.conf_with(), workers=2, files={"db.mmdb": self.places(loop="AA")})
         server.allowed_words.append("MMDB_open() failed")

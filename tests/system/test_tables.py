@@ -228,6 +228,15 @@ env SLUICE_TEST_SET=[SET];
 
         self.assertEqual(server.get().text, "red|x||warm")
 
+    def test_stream_has_them_too(self):
+        server = self.serve("""env SLUICE_A=blue;
+            stream { server { listen %%PORT%%; return "<$env_SLUICE_A>"; } }""")
+        with server.connect() as connection:
+            self.assertEqual(connection.read_exactly(6), b"<blue>")
+
+        self.assertIn('unknown "env_SLUICE_B" variable',
+                      self.refusal_of('stream { server { listen %%PORT%%; return "$env_SLUICE_B"; } }'))
+
     def test_others_are_refused(self):
         def refusal(rest):
             return self.refusal_of(rest + ' http { server { listen %%PORT%%; return 200 "a $env_SLUICE_A"; } }')

@@ -8,7 +8,6 @@
 namespace sluice::modules {
 
 extern const http::Module kAccess;     ///< access.cpp: allow, deny
-extern const http::Module kEnv;        ///< env.cpp: $env_NAME
 extern const http::Module kGeo;        ///< geo.cpp
 extern const http::Module kGeoip2;     ///< geoip2.cpp
 extern const http::Module kKv;         ///< kv.cpp

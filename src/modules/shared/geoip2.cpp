@@ -203,7 +203,7 @@ bool add_proxy(conf::Build& build, const conf::Directive& directive, Geoip2Conf&
 
 constexpr conf::Row kRows[] = {
     conf::block<Geoip2Conf, &open_geoip2>(
-        "geoip2", conf::kHttp, conf::take(1),
+        "geoip2", conf::kHttp | conf::kStream, conf::take(1),
         "A MaxMind database and variables that it gives: lines of `$name [default=VALUE] "
         "[source=$variable] PATH…`, of `$name metadata build_epoch` (last_check, last_change); "
         "`auto_reload TIME`.")

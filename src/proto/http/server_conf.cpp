@@ -20,6 +20,7 @@
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
 #include "script/dialect.h"
+#include "script/environment.h"
 
 namespace sluice::http {
 
@@ -145,14 +146,15 @@ void set_computed_defaults(conf::Build& build, CoreConf& core) {
 script::VariableTable read_variables(conf::Build& build) {
     const auto* const features = static_cast<const Features*>(build.features().http);
     const std::size_t count = features == nullptr ? 0 : features->modules.size();
-    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 2);
+    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 3);
     if (lists.empty()) {
         return {};
     }
     lists[0] = core_variables();
     lists[1] = connection_variables();
+    lists[2] = script::environment_variables();
     for (std::size_t i = 0; i < count; ++i) {
-        lists[i + 2] = features->modules[i]->variables;
+        lists[i + 3] = features->modules[i]->variables;
     }
     SiteBuilder* const site = site_of(build);
     return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
@@ -192,7 +194,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
     const bool is_good = build.run_block(block, level);
     set_computed_defaults(build, own);
     complete(build, level, modules);
-    return site.check_variables(build) && is_good;
+    return script::settle_variables(build, site.variables) && is_good;
 }
 
 bool open_server(conf::Build& build, const conf::Directive& block, CoreConf& core) {

@@ -63,8 +63,6 @@ class SiteBuilder {
     [[nodiscard]] Location* add_nameless(conf::Build& build,
                                          conf::Level& level,
                                          LocationDraft& outer);
-    /// Reports variables that are used and never made. False: there are some.
-    bool check_variables(conf::Build& build) const;
     /// Builds everything. Errors are reported to `build`.
     void freeze(conf::Build& build);
 

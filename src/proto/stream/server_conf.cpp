@@ -18,6 +18,7 @@
 #include "proto/stream/site_builder.h"
 #include "proto/stream/variables.h"
 #include "script/dialect.h"
+#include "script/environment.h"
 
 namespace sluice::stream {
 
@@ -39,13 +40,14 @@ script::VariableTable read_variables(conf::Build& build) {
     SiteBuilder* const site = site_of(build);
     const auto modules = site == nullptr ? std::span<const Module* const>{} : site->modules();
     const auto lists =
-        build.arena().make_span<std::span<const script::VariableRow>>(modules.size() + 1);
+        build.arena().make_span<std::span<const script::VariableRow>>(modules.size() + 2);
     if (lists.empty()) {
         return {};
     }
     lists[0] = core_variables();
+    lists[1] = script::environment_variables();
     for (std::size_t i = 0; i < modules.size(); ++i) {
-        lists[i + 1] = modules[i]->variables;
+        lists[i + 2] = modules[i]->variables;
     }
     return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
 }
@@ -68,7 +70,7 @@ bool open_stream(conf::Build& build, const conf::Directive& block, CoreConf& cor
         [](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
         &site);
     const bool is_good = build.run_block(block, level);
-    return site.check_variables(build) && is_good;
+    return script::settle_variables(build, site.variables) && is_good;
 }
 
 bool open_server(conf::Build& build, const conf::Directive& block, CoreConf&) {

@@ -50,17 +50,6 @@ ServerDraft* SiteBuilder::add_server(conf::Build& build, conf::Level& level) {
     return &draft;
 }
 
-bool SiteBuilder::check_variables(conf::Build& build) const {
-    const std::vector<const script::Declared*> unknown = variables.unknown();
-    for (const script::Declared* const variable : unknown) {
-        build.diagnostics().add(
-            {.at = variable->used_at,
-             .message = fmt::format("unknown \"{}\" variable", variable->row.name),
-             .width = std::max<std::size_t>(1, variable->width)});
-    }
-    return unknown.empty();
-}
-
 void SiteBuilder::freeze(conf::Build& build) {
     std::vector<std::string_view> keys;
     for (ServerDraft& server : servers_) {

@@ -44,8 +44,6 @@ class SiteBuilder {
 
     /// A new server whose settings are in `level`; null: the arena is full.
     [[nodiscard]] ServerDraft* add_server(conf::Build& build, conf::Level& level);
-    /// Reports variables that are used and never made. False: there are some.
-    bool check_variables(conf::Build& build) const;
     /// Builds everything. Errors are reported to `build`.
     void freeze(conf::Build& build);
 

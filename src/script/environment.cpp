@@ -3,6 +3,8 @@
 // value is found when the configuration is loaded, so that all processes have the one that the
 // master's bundle records, and a request costs no search.
 // Runs in: any (settings), worker (value).
+#include "script/environment.h"
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -13,11 +15,9 @@
 
 #include "base/ascii.h"
 #include "conf/generation.h"
-#include "modules/shared/features.h"
 #include "script/declared.h"
-#include "script/dialect.h"
 
-namespace sluice::modules {
+namespace sluice::script {
 
 namespace {
 
@@ -49,13 +49,13 @@ std::vector<Allowed> allowed_names(conf::Build& build) {
     return out;
 }
 
-script::Value get_value(const void*, Arena&, const void* data) {
-    return *static_cast<const script::Value*>(data);
+Value get_value(const void*, Arena&, const void* data) {
+    return *static_cast<const Value*>(data);
 }
 
 /// The value to be; null: no room.
-const script::Value* value_of(conf::Build& build, const Allowed& allowed) {
-    script::Value* const out = build.arena().make<script::Value>();
+const Value* value_of(conf::Build& build, const Allowed& allowed) {
+    Value* const out = build.arena().make<Value>();
     if (out == nullptr) {
         return nullptr;
     }
@@ -64,21 +64,20 @@ const script::Value* value_of(conf::Build& build, const Allowed& allowed) {
         return out;
     }
     const std::optional<std::string> live = build.facts().env(allowed.name);
-    *out = live ? script::Value{build.arena().copy(*live)} : script::Value::none();
+    *out = live ? Value{build.arena().copy(*live)} : Value::none();
     return live && out->text.data() == nullptr ? nullptr : out;
 }
 
-void report(conf::Build& build, const script::Declared& use, std::string message, std::string hint) {
+bool report(conf::Build& build, const Declared& use, std::string message, std::string hint) {
     build.diagnostics().add({.at = use.used_at,
                              .message = std::move(message),
                              .expectation = std::move(hint),
                              .width = std::max<std::size_t>(1, use.width)});
+    return false;
 }
 
 /// Variables know no case and the environment does: one name must be meant.
-void give_value(conf::Build& build,
-                script::Declared& use,
-                const std::vector<Allowed>& allowed) {
+bool give_value(conf::Build& build, Declared& use, const std::vector<Allowed>& allowed) {
     const std::string_view name = use.row.name.substr(kPrefix.size());
     const auto is_meant = [name](const Allowed& one) { return equals_ignoring_case(one.name, name); };
     use.is_declared = true;
@@ -91,32 +90,16 @@ void give_value(conf::Build& build,
         return report(build, use, fmt::format("ambiguous \"{}\" variable", use.row.name),
                       "names of \"env\" that differ by more than case");
     }
-    const script::Value* const value = value_of(build, *found);
+    const Value* const value = value_of(build, *found);
     if (value == nullptr) {
         return report(build, use, "no memory for a variable", {});
     }
     use.row.get_bound = &get_value;
     use.row.data = value;
+    return true;
 }
 
-void complete(conf::Build& build, conf::Level& block) {
-    script::DeclaredVariables* const declared = script::variables_of(build, block).declared();
-    if (declared == nullptr) {
-        return;
-    }
-    std::vector<Allowed> allowed;
-    for (const script::Declared* const unknown : declared->unknown()) {
-        const std::string_view name = unknown->row.name;
-        if (name.size() <= kPrefix.size() ||
-            !equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix)) {
-            continue;
-        }
-        allowed = allowed.empty() ? allowed_names(build) : std::move(allowed);
-        give_value(build, *declared->find(name), allowed);
-    }
-}
-
-constexpr script::VariableRow kVariables[] = {
+constexpr VariableRow kVariables[] = {
     {.name = kPrefix,
      .sentence = "The environment variable NAME, as it was at start; \"env NAME;\" or \"env "
                  "NAME=value;\" in the main block allows it.",
@@ -125,11 +108,23 @@ constexpr script::VariableRow kVariables[] = {
 
 }  // namespace
 
-constexpr http::Module kEnv{
-    .name = "env",
-    .conf = nullptr,
-    .variables = kVariables,
-    .complete = &complete,
-};
+std::span<const VariableRow> environment_variables() {
+    return kVariables;
+}
 
-}  // namespace sluice::modules
+bool give_environment(conf::Build& build, DeclaredVariables& declared) {
+    std::vector<Allowed> allowed;
+    bool is_good = true;
+    for (const Declared* const unknown : declared.unknown()) {
+        const std::string_view name = unknown->row.name;
+        if (name.size() <= kPrefix.size() ||
+            !equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix)) {
+            continue;
+        }
+        allowed = allowed.empty() ? allowed_names(build) : std::move(allowed);
+        is_good = give_value(build, *declared.find(name), allowed) && is_good;
+    }
+    return is_good;
+}
+
+}  // namespace sluice::script
