@@ -15,6 +15,7 @@
 #include "modules/http/features.h"
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
+#include "modules/shared/upstream_section.h"
 #include "modules/shared/zone_section.h"
 #include "modules/shared/zone_state.h"
 #include "modules/stream/features.h"
@@ -106,6 +107,7 @@ constexpr const metrics::Section* kStatusSections[] = {
     &modules::kConnectionSection,
     &modules::kRequestSection,
     &modules::kWorkerSection,
+    &modules::kUpstreamSection,
     &modules::kZoneSection,
     &modules::kLogSection,
     &modules::kCounterSection,
