@@ -18,6 +18,7 @@
 
 namespace sluice::stream {
 
+class Conversation;
 class Session;
 
 /// How a relay ended.
@@ -87,6 +88,9 @@ class Wire {
     virtual void reply(std::string_view text) = 0;
     /// Sends back whatever comes until the client ends; `idle` is the longest pause.
     virtual void echo(Millis idle) = 0;
+    /// Lets `conversation` answer the client until it is over or pauses longer than `idle`. False: the
+    /// wire cannot, the session is the handler's still.
+    virtual bool converse(Conversation& /*conversation*/, Millis /*idle*/) { return false; }
     /// Carries bytes between the client, what was preread first, and the peer that connect()
     /// reached.
     virtual void relay(const RelayPlan& plan) = 0;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Client: from accept to what the handler chose, and the end. Peers and relays are in
-// client_relay.cpp.
+// Client: from accept to what the handler chose, and the end. What it answers itself is in
+// client_answer.cpp, its peers are in client_relay.cpp.
 // Runs in: worker.
 #include "proto/tcp/client.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/bug.h"
 #include "log/log.h"
-#include "net/chain.h"
 #include "proto/stream/core_conf.h"
 #include "proto/stream/error_line.h"
 #include "proto/tcp/protocol.h"
@@ -21,24 +19,23 @@ namespace {
 
 constexpr std::size_t kArenaBlock = 1024;
 constexpr std::size_t kArenaCap = std::size_t{256} * 1024;
-constexpr std::size_t kEchoBuffer = 16 * 1024;
-constexpr Millis kLingering{5'000};
 
 constexpr std::uint16_t bit(State state) {
     return static_cast<std::uint16_t>(1U << static_cast<unsigned>(state));
 }
 
 // kAllowed[from]: the states that may follow. Any state may end in destruction.
-constexpr std::array<std::uint16_t, 7> kAllowed = [] {
-    std::array<std::uint16_t, 7> table{};
+constexpr std::array<std::uint16_t, 8> kAllowed = [] {
+    std::array<std::uint16_t, 8> table{};
     const auto allow = [&table](State from, std::uint16_t to) {
         table[static_cast<std::size_t>(from)] = to;
     };
     allow(State::Proxy, bit(State::Deciding));
     allow(State::Deciding, bit(State::Prereading) | bit(State::Replying) | bit(State::Echoing) |
-                               bit(State::Relaying));
+                               bit(State::Conversing) | bit(State::Relaying));
     allow(State::Prereading, bit(State::Deciding));
     allow(State::Replying, bit(State::Lingering));
+    allow(State::Conversing, bit(State::Lingering));
     return table;
 }();
 
@@ -139,6 +136,8 @@ Client::Step Client::turn() {
             return send_reply();
         case State::Echoing:
             return send_echo();
+        case State::Conversing:
+            return converse_on();
         case State::Relaying:
             start_relay();
             return Step::Wait;
@@ -310,19 +309,7 @@ void Client::end(std::uint16_t status) {
     wake();
 }
 
-// ---- handlers ----
-
-void Client::reply(std::string_view text) {
-    text_ = text;
-    go(State::Replying);
-    wake();
-}
-
-void Client::echo(Millis idle) {
-    idle_ = idle;
-    go(State::Echoing);
-    wake();
-}
+// ---- another listener ----
 
 bool Client::pass(std::string_view listener_key) {
     const conf::ListenSpec* const spec =
@@ -335,64 +322,6 @@ bool Client::pass(std::string_view listener_key) {
     const net::Dispatcher& dispatcher = protocol_.worker().dispatcher;
     is_passed_ = dispatcher.dispatch != nullptr && dispatcher.dispatch(dispatcher.owner, handed);
     return true;
-}
-
-Client::Step Client::send_reply() {
-    net::Chain chain;
-    static_cast<void>(chain.push_memory(text_));
-    const net::Written written = client_.write(chain);
-    text_.remove_prefix(written.bytes);
-    session_.sent += written.bytes;
-    switch (written.outcome) {
-        case net::Written::Outcome::Blocked:
-            return wait_for(Millis(60'000));
-        case net::Written::Outcome::Yield:
-            return Step::Wait;
-        case net::Written::Outcome::Done:
-            break;
-        default:
-            return conclude(stream::kOk);
-    }
-    finish_session(stream::kOk);
-    client_.clear_deadline();
-    go(State::Lingering);
-    if (protocol_.worker().is_retiring || !client_.shutdown_write()) {
-        protocol_.destroy(*this);
-        return Step::Gone;
-    }
-    return Step::Again;
-}
-
-Client::Step Client::send_echo() {
-    if (!make_buffer(kEchoBuffer)) {
-        return conclude(stream::kInternalError);
-    }
-    if (begin_ < end_) {
-        if (!client_.is_writable()) {
-            return watch();
-        }
-        net::Chain chain;
-        static_cast<void>(chain.push_memory(preread()));
-        const net::Written written = client_.write(chain);
-        begin_ += written.bytes;
-        session_.sent += written.bytes;
-        client_.set_deadline_in(idle_);
-        if (written.outcome == net::Written::Outcome::Broken) {
-            return conclude(stream::kOk);
-        }
-        return written.outcome == net::Written::Outcome::Yield ? Step::Wait : Step::Again;
-    }
-    begin_ = end_ = 0;
-    if (!client_.is_readable()) {
-        return wait_for(idle_);
-    }
-    const Result<sys::Transfer> got = client_.recv(buffer_);
-    if (!got || got->is_end) {
-        return conclude(stream::kOk);
-    }
-    end_ = got->size;
-    session_.received += got->size;
-    return Step::Again;
 }
 
 // ---- the end ----
@@ -409,22 +338,6 @@ Client::Step Client::conclude(std::uint16_t status) {
     finish_session(status);
     protocol_.destroy(*this);
     return Step::Gone;
-}
-
-// What the client still sends must not turn our reply into a reset.
-Client::Step Client::linger() {
-    if (client_.discard(protocol_.scratch()) == net::Drain::Ended) {
-        protocol_.destroy(*this);
-        return Step::Gone;
-    }
-    if (!client_.has_deadline()) {
-        client_.set_deadline_in(kLingering);
-    }
-    if (!client_.watch()) {
-        protocol_.destroy(*this);
-        return Step::Gone;
-    }
-    return Step::Wait;
 }
 
 // ---- what rules ask ----

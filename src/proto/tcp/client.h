@@ -34,6 +34,7 @@ enum class State : std::uint8_t {
     Deciding,    ///< the phases run, or a rule or handler waits
     Replying,    ///< a handler's text goes out, then the connection ends
     Echoing,     ///< what comes goes back
+    Conversing,  ///< a handler answers what comes
     Relaying,    ///< the relay has both connections
     Lingering,   ///< the session is over; what the client still sends is thrown away
 };
@@ -71,6 +72,7 @@ class Client final : public stream::Wire, public ListHook {
                  const stream::ConnectPlan& plan) override;
     void reply(std::string_view text) override;
     void echo(Millis idle) override;
+    bool converse(stream::Conversation& conversation, Millis idle) override;
     void relay(const stream::RelayPlan& plan) override;
     bool pass(std::string_view listener_key) override;
     void resume() override;
@@ -93,6 +95,10 @@ class Client final : public stream::Wire, public ListHook {
     [[nodiscard]] Step follow(stream::Verdict verdict);
     [[nodiscard]] Step send_reply();
     [[nodiscard]] Step send_echo();
+    [[nodiscard]] Step converse_on();
+    [[nodiscard]] Step say();
+    [[nodiscard]] Step hear();
+    [[nodiscard]] Step close_gently();
     [[nodiscard]] Step linger();
     [[nodiscard]] Step conclude(std::uint16_t status);
     void finish_session(std::uint16_t status);
@@ -126,7 +132,9 @@ class Client final : public stream::Wire, public ListHook {
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::string_view text_;  ///< of reply(), what is left
-    Millis idle_{0};         ///< of echo()
+    std::size_t turn_bytes_ = 0;  ///< read since others had their turn
+    Millis idle_{0};         ///< of echo() and converse()
+    stream::Conversation* conversation_ = nullptr;
 
     std::optional<net::OwnedConnection> peer_;
     net::Connector connector_;
