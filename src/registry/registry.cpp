@@ -3,6 +3,7 @@
 // Runs in: any.
 #include "registry/registry.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -20,7 +21,6 @@
 #include "modules/shared/zone_state.h"
 #include "modules/stream/features.h"
 #include "net/connection_rows.h"
-#include "proto/http/connection_variables.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
 #include "proto/http/variables.h"
@@ -71,6 +71,10 @@ constexpr const http::Module* kHttpModules[] = {
 };
 
 constexpr const stream::Module* kStreamModules[] = {
+    &modules::kStreamMap,  // tables take part in no phase
+    &modules::kStreamGeo,
+    &modules::kStreamGeoip2,
+    &modules::kStreamSplitClients,
     &modules::kStreamProxy,
     &modules::kStreamReturn,
     &modules::kStreamPass,
@@ -116,17 +120,33 @@ constexpr const metrics::Section* kStatusSections[] = {
 constexpr http::Features kFeatures{.modules = kHttpModules, .sections = kStatusSections};
 constexpr stream::Features kStreamFeatures{.modules = kStreamModules};
 
-std::vector<const conf::Module*> collect() {
-    std::vector<const conf::Module*> out(std::begin(kProcessModules), std::end(kProcessModules));
-    for (const http::Module* const module : kHttpModules) {
-        if (module->conf != nullptr) {
+/// Settings that http and stream share are listed once.
+template <class Modules>
+void add_settings(const Modules& modules, std::vector<const conf::Module*>& out) {
+    for (const auto* const module : modules) {
+        if (module->conf != nullptr && std::ranges::find(out, module->conf) == out.end()) {
             out.push_back(module->conf);
         }
     }
-    for (const stream::Module* const module : kStreamModules) {
-        if (module->conf != nullptr) {
-            out.push_back(module->conf);
-        }
+}
+
+std::vector<const conf::Module*> collect() {
+    std::vector<const conf::Module*> out(std::begin(kProcessModules), std::end(kProcessModules));
+    add_settings(kHttpModules, out);
+    add_settings(kStreamModules, out);
+    return out;
+}
+
+using VariableLists = std::vector<std::span<const script::VariableRow>>;
+
+/// A protocol's own, those of connections, the features'.
+template <class Modules>
+VariableLists all_variables(std::span<const script::VariableRow> own,
+                            std::span<const script::VariableRow> of_connections,
+                            const Modules& modules) {
+    VariableLists out{own, of_connections, script::environment_variables()};
+    for (const auto* const module : modules) {
+        out.push_back(module->variables);
     }
     return out;
 }
@@ -145,15 +165,8 @@ std::span<const http::Module* const> http_modules() {
 }
 
 std::span<const std::span<const script::VariableRow>> http_variables() {
-    static const std::vector<std::span<const script::VariableRow>> all = [] {
-        std::vector<std::span<const script::VariableRow>> out{http::core_variables(),
-                                                              http::connection_variables(),
-                                                              script::environment_variables()};
-        for (const http::Module* const module : kHttpModules) {
-            out.push_back(module->variables);
-        }
-        return out;
-    }();
+    static const VariableLists all =
+        all_variables(http::core_variables(), http::connection_variables(), kHttpModules);
     return all;
 }
 
@@ -162,14 +175,8 @@ std::span<const stream::Module* const> stream_modules() {
 }
 
 std::span<const std::span<const script::VariableRow>> stream_variables() {
-    static const std::vector<std::span<const script::VariableRow>> all = [] {
-        std::vector<std::span<const script::VariableRow>> out{stream::core_variables(),
-                                                              script::environment_variables()};
-        for (const stream::Module* const module : kStreamModules) {
-            out.push_back(module->variables);
-        }
-        return out;
-    }();
+    static const VariableLists all =
+        all_variables(stream::core_variables(), stream::connection_variables(), kStreamModules);
     return all;
 }
 

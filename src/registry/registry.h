@@ -28,7 +28,7 @@ namespace sluice::registry {
 /// The same of stream. A feature that both have is one module of settings, named once.
 [[nodiscard]] std::span<const stream::Module* const> stream_modules();
 
-/// The variables of stream.
+/// The variables of stream: its own and the features'.
 [[nodiscard]] std::span<const std::span<const script::VariableRow>> stream_variables();
 
 /// The wire protocols.

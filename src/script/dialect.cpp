@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "conf/generation.h"
-#include "conf/level.h"
 #include "script/environment.h"
 #include "script/pcre_jit.h"
 #include "script/regex.h"

@@ -4,9 +4,12 @@
 // Runs in: any (while a configuration is compiled).
 #pragma once
 
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "conf/build.h"
+#include "conf/level.h"
 #include "conf/tree.h"
 #include "script/pattern.h"
 #include "script/variable.h"
@@ -27,6 +30,21 @@ struct Dialect {
 /// At the end of a block: gives $env_NAME their values and reports what is used and nothing declares.
 /// False: errors were reported.
 bool settle_variables(conf::Build& build, DeclaredVariables& declared);
+
+/// Calls `complete` of a protocol's modules when its block has been read. What they add then is as if
+/// it were written in the block: the same variables are known.
+template <class Module>
+void complete_block(conf::Build& build,
+                    conf::Level& block,
+                    std::span<const Module* const> modules) {
+    const void* const outer = std::exchange(build.level().dialect, block.dialect);
+    for (const Module* const module : modules) {
+        if (module->complete != nullptr) {
+            module->complete(build, block);
+        }
+    }
+    build.level().dialect = outer;
+}
 
 /// Compiles a pattern that lives as long as the generation, and declares its named groups as
 /// variables of the block that is being read; null: an error was reported.

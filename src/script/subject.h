@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// SubjectAccess: what a subject of variables (an http exchange, later a stream session) lends to
+// SubjectAccess: what a subject of variables (an http exchange, a stream session) lends to
 // tables that the configuration makes: a slot per variable and the captures of patterns. With it
 // map, geo and split_clients know no subject.
 // Runs in: any (named while a configuration is compiled), worker (called).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "net/address.h"
@@ -31,6 +33,10 @@ struct SubjectAccess {
     bool (*capture)(const void* subject, const Pattern& pattern, std::string_view text) = nullptr;
     /// The client's address.
     const net::Address& (*peer)(const void* subject) = nullptr;
+    /// Lists of addresses that proxies have added for those behind them (X-Forwarded-For), in the
+    /// order received; the last ones where there are more than `out` takes. Gives how many. Null:
+    /// proxies of such subjects tell nothing.
+    std::size_t (*forwarded)(const void* subject, std::span<std::string_view> out) = nullptr;
     /// Tells the log, at most now and then, that a variable's value depends on itself.
     void (*tell_cycle)(const void* subject, std::string_view name) = nullptr;
 };

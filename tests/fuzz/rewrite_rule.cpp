@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text = take_line(rest);
     const std::string_view path = take_line(rest);
     auto regex = script::Regex::compile(expression, false);
-    const std::array lists{http::core_variables()};
+    const std::array lists{http::core_variables(), http::connection_variables()};
     const script::VariableTable table(lists);
     Arena arena(4096, 1 << 20);
     const auto whole = script::Template::compile(text, table, arena);

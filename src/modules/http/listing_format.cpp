@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "base/civil_time.h"
 #include "proto/http/http_date.h"
 
 namespace sluice::modules {
@@ -75,8 +76,8 @@ void append_json(std::string& out, std::string_view text) {
 
 // ---- html ----
 
-http::CivilTime civil_of(UnixSeconds when) {
-    return http::to_civil(std::max(when, UnixSeconds{0}));
+CivilTime civil_of(UnixSeconds when) {
+    return to_civil(std::max(when, UnixSeconds{0}));
 }
 
 bool continues_character(char c) {
@@ -153,9 +154,9 @@ void append_html_line(std::string& out, const ListingStyle& style, const ListedF
         out += "</a>";
         out.append(kNameWidth - length, ' ');
     }
-    const http::CivilTime time = civil_of(file.modified + style.utc_offset);
+    const CivilTime time = civil_of(file.modified + style.utc_offset);
     fmt::format_to(std::back_inserter(out), " {:02}-{}-{} {:02}:{:02} ", time.day,
-                   http::month_name(time.month), time.year, time.hour, time.minute);
+                   month_name(time.month), time.year, time.hour, time.minute);
     append_size(out, style, file);
     out += "\r\n";
 }
@@ -180,7 +181,7 @@ void append_object(std::string& out, const ListedFile& file) {
 void append_element(std::string& out, const ListedFile& file) {
     constexpr std::array<std::string_view, 3> kTags{"directory", "file", "other"};
     const std::string_view tag = kTags[static_cast<std::size_t>(file.kind)];
-    const http::CivilTime time = civil_of(file.modified);
+    const CivilTime time = civil_of(file.modified);
     fmt::format_to(std::back_inserter(out),
                    "<{} mtime=\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z\"", tag, time.year, time.month,
                    time.day, time.hour, time.minute, time.second);

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/base64.h"
-#include "proto/http/http_date.h"
+#include "base/civil_time.h"
 #include "sys/process.h"
 
 namespace sluice::modules {
@@ -53,11 +53,11 @@ void print_user_id(const UserId& id, std::span<char, kUserIdDigits> out) {
 std::string_view print_cookie_date(UnixSeconds when, std::span<char, kMostCookieDate> out) {
     constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
     constexpr std::int64_t kLastShortYear = 2037;
-    const http::CivilTime time = http::to_civil(when);
+    const CivilTime time = to_civil(when);
     const auto written = fmt::format_to_n(
         out.data(), out.size(), "{}, {:02}-{}-{:02} {:02}:{:02}:{:02} GMT",
         kDays.substr(static_cast<std::size_t>(time.weekday) * 3, 3), time.day,
-        http::month_name(time.month), time.year > kLastShortYear ? time.year : time.year % 100,
+        month_name(time.month), time.year > kLastShortYear ? time.year : time.year % 100,
         time.hour, time.minute, time.second);
     return {out.data(), std::min(written.size, out.size())};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/http/module.h"
+#include "proto/stream/module.h"
 
 namespace sluice::modules {
 
@@ -16,5 +17,11 @@ extern const http::Module kLimitReq;   ///< limit_req.cpp
 extern const http::Module kMap;        ///< map.cpp
 extern const http::Module kRealIp;     ///< realip.cpp
 extern const http::Module kSplitClients;  ///< split_clients.cpp
+
+// The same rules for stream: the settings are the ones above.
+extern const stream::Module kStreamGeo;
+extern const stream::Module kStreamGeoip2;
+extern const stream::Module kStreamMap;
+extern const stream::Module kStreamSplitClients;
 
 }  // namespace sluice::modules

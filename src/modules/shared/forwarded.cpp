@@ -4,6 +4,7 @@
 #include "modules/shared/forwarded.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include <fmt/format.h>
@@ -121,22 +122,15 @@ std::optional<net::Address> forwarded_client(const net::Address& peer,
     return client;
 }
 
-net::IpBytes ip_behind(const http::Exchange& exchange,
+net::IpBytes ip_behind(const script::SubjectAccess& access,
+                       const void* subject,
                        const net::Address& peer,
                        const Trusted& trusted,
                        bool is_recursive) {
     constexpr std::size_t kMostLists = 16;
     std::array<std::string_view, kMostLists> lists;
-    std::size_t count = 0;
-    for (const http::Header& header : exchange.request.headers) {
-        if (header.field == http::Field::XForwardedFor) {
-            if (count == kMostLists) {  // the last ones count
-                std::ranges::rotate(lists, lists.begin() + 1);
-                --count;
-            }
-            lists[count++] = header.value;
-        }
-    }
+    const std::size_t count =
+        access.forwarded == nullptr ? 0 : access.forwarded(subject, lists);
     const auto client =
         forwarded_client(peer, std::span(lists).first(count), trusted, is_recursive);
     return client ? client->ip() : peer.ip();

@@ -11,7 +11,7 @@
 
 #include "conf/build.h"
 #include "net/network.h"
-#include "proto/http/exchange.h"
+#include "script/subject.h"
 
 namespace sluice::modules {
 
@@ -39,9 +39,10 @@ bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& tr
                                                            const Trusted& trusted,
                                                            bool is_recursive);
 
-/// The same by an exchange's X-Forwarded-For, of which the last 16 fields count: the client's
-/// address, or the peer's where it names nobody.
-[[nodiscard]] net::IpBytes ip_behind(const http::Exchange& exchange,
+/// The same by what `access` says that proxies told of `subject`, of which the last 16 lists count:
+/// the client's address, or the peer's where they name nobody.
+[[nodiscard]] net::IpBytes ip_behind(const script::SubjectAccess& access,
+                                     const void* subject,
                                      const net::Address& peer,
                                      const Trusted& trusted,
                                      bool is_recursive);

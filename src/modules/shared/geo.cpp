@@ -16,8 +16,8 @@
 #include "modules/shared/forwarded.h"
 #include "modules/shared/range_table.h"
 #include "net/network.h"
-#include "proto/http/exchange.h"
 #include "proto/http/module.h"
+#include "proto/stream/module.h"
 #include "script/computed.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
@@ -81,10 +81,10 @@ struct GeoConf {};
 /// The address that counts; size 0: none.
 net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
     const bool asks_proxies = !geo.proxies.empty();
-    const auto& exchange = *static_cast<const http::Exchange*>(subject);
     if (!geo.has_source) {
         const net::Address& peer = geo.access->peer(subject);
-        return asks_proxies ? ip_behind(exchange, peer, geo.proxies, geo.is_recursive) : peer.ip();
+        return asks_proxies ? ip_behind(*geo.access, subject, peer, geo.proxies, geo.is_recursive)
+                            : peer.ip();
     }
     const std::string_view text =
         geo.source.render(subject, arena, geo.access->captures(subject));
@@ -92,7 +92,8 @@ net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
         return net::parse_ip(text).value_or(net::IpBytes{});
     }
     const std::optional<net::Address> peer = parse_client(text);
-    return peer ? ip_behind(exchange, *peer, geo.proxies, geo.is_recursive) : net::IpBytes{};
+    return peer ? ip_behind(*geo.access, subject, *peer, geo.proxies, geo.is_recursive)
+                : net::IpBytes{};
 }
 
 std::string_view compute(const script::Computed& self, const void* subject, Arena& arena) {
@@ -255,6 +256,10 @@ bool read_row(Reading& reading, const conf::Directive& row) {
                                    "a network and its value");
     }
     if (row.name == "proxy") {
+        if (reading.geo.access->forwarded == nullptr) {
+            return reading.build.error(row, "\"proxy\" in \"geo\" is not allowed here",
+                                       "it in a geo of http, where proxies name the client");
+        }
         return add_trusted(reading.build, row.args[0], reading.geo.proxies);
     }
     if (row.name == "delete") {
@@ -326,10 +331,10 @@ bool open_geo(conf::Build& build, const conf::Directive& block, GeoConf&) {
 
 constexpr conf::Row kRows[] = {
     conf::block<GeoConf, &open_geo>(
-        "geo", conf::kHttp, conf::take_range(1, 2),
+        "geo", conf::kHttp | conf::kStream, conf::take_range(1, 2),
         "A variable (last) whose value depends on the client's address, or on that in the first "
         "variable: lines of a network and a value; default, delete, ranges, proxy, "
-        "proxy_recursive, include."),
+        "proxy_recursive (http only), include."),
 };
 constexpr conf::ConfKind kKind = conf::kind<GeoConf>("geo", kRows);
 constexpr conf::Module kConf{"geo", &kKind};
@@ -337,6 +342,11 @@ constexpr conf::Module kConf{"geo", &kKind};
 }  // namespace
 
 constexpr http::Module kGeo{
+    .name = "geo",
+    .conf = &kConf,
+};
+
+constexpr stream::Module kStreamGeo{
     .name = "geo",
     .conf = &kConf,
 };

@@ -17,7 +17,8 @@
 #include "modules/shared/forwarded.h"
 #include "modules/shared/mmdb.h"
 #include "net/network.h"
-#include "proto/http/exchange.h"
+#include "proto/http/module.h"
+#include "proto/stream/module.h"
 #include "script/computed.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
@@ -56,7 +57,7 @@ net::IpBytes address_for(const Geoip2& self, const void* subject, Arena& arena) 
     const net::Address& peer = self.access->peer(subject);
     return net::unmapped(self.conf->proxies.empty()
                              ? peer.ip()
-                             : ip_behind(*static_cast<const http::Exchange*>(subject), peer, self.conf->proxies,
+                             : ip_behind(*self.access, subject, peer, self.conf->proxies,
                                          self.conf->is_recursive.value));
 }
 
@@ -223,6 +224,11 @@ constexpr conf::Module kConf{"geoip2", &kKind};
 }  // namespace
 
 constexpr http::Module kGeoip2{
+    .name = "geoip2",
+    .conf = &kConf,
+};
+
+constexpr stream::Module kStreamGeoip2{
     .name = "geoip2",
     .conf = &kConf,
 };

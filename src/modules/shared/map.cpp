@@ -10,7 +10,7 @@
 #include "conf/level.h"
 #include "modules/shared/features.h"
 #include "proto/http/module.h"
-#include "proto/http/site_builder.h"
+#include "proto/stream/module.h"
 #include "script/computed.h"
 #include "script/dialect.h"
 #include "script/name_table.h"
@@ -179,7 +179,7 @@ bool open_map(conf::Build& build, const conf::Directive& block, MapConf&) {
 
 constexpr conf::Row kRows[] = {
     conf::block<MapConf, &open_map>(
-        "map", conf::kHttp, conf::take(2),
+        "map", conf::kHttp | conf::kStream, conf::take(2),
         "A variable (second) whose value depends on a text (first): lines of a name or ~pattern and a "
         "value, default, hostnames, volatile, include."),
 };
@@ -189,6 +189,11 @@ constexpr conf::Module kConf{"map", &kKind};
 }  // namespace
 
 constexpr http::Module kMap{
+    .name = "map",
+    .conf = &kConf,
+};
+
+constexpr stream::Module kStreamMap{
     .name = "map",
     .conf = &kConf,
 };

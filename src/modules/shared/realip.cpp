@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/ascii.h"
 #include "conf/level.h"
 #include "modules/shared/features.h"
@@ -129,41 +127,12 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
             .settings = &conf};
 }
 
-// ---- variables ----
-
-script::Value get_peer(const void* subject, Arena& arena, std::string_view) {
-    std::array<char, net::kMaxHostText> room{};
-    const std::string_view text =
-        arena.copy(static_cast<const Exchange*>(subject)->wire.peer().print_host(room));
-    return text.data() == nullptr ? script::Value::none() : script::Value{text};
-}
-
-script::Value get_peer_port(const void* subject, Arena& arena, std::string_view) {
-    const net::Address& peer = static_cast<const Exchange*>(subject)->wire.peer();
-    if (peer.port() == 0) {
-        return {""};
-    }
-    const fmt::format_int number(peer.port());
-    const std::string_view text = arena.copy({number.data(), number.size()});
-    return text.data() == nullptr ? script::Value::none() : script::Value{text};
-}
-
-constexpr script::VariableRow kVariables[] = {
-    {.name = "realip_remote_addr",
-     .get = &get_peer,
-     .sentence = "The peer's address, where set_real_ip_from has changed $remote_addr."},
-    {.name = "realip_remote_port",
-     .get = &get_peer_port,
-     .sentence = "The peer's port, where set_real_ip_from has changed $remote_port."},
-};
-
 }  // namespace
 
 constexpr http::Module kRealIp{
     .name = "realip",
     .conf = &kConf,
     .bind = &bind,
-    .variables = kVariables,
 };
 
 }  // namespace sluice::modules

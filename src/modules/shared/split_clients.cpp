@@ -13,6 +13,7 @@
 #include "conf/level.h"
 #include "modules/shared/features.h"
 #include "proto/http/module.h"
+#include "proto/stream/module.h"
 #include "script/computed.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
@@ -132,7 +133,7 @@ bool open_split(conf::Build& build, const conf::Directive& block, SplitConf&) {
 
 constexpr conf::Row kRows[] = {
     conf::block<SplitConf, &open_split>(
-        "split_clients", conf::kHttp, conf::take(2),
+        "split_clients", conf::kHttp | conf::kStream, conf::take(2),
         "A variable (second) with one of several values by the hash of a text (first): lines of a "
         "percentage, or * for the rest, and a value."),
 };
@@ -142,6 +143,11 @@ constexpr conf::Module kConf{"split_clients", &kKind};
 }  // namespace
 
 constexpr http::Module kSplitClients{
+    .name = "split_clients",
+    .conf = &kConf,
+};
+
+constexpr stream::Module kStreamSplitClients{
     .name = "split_clients",
     .conf = &kConf,
 };

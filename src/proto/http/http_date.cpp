@@ -8,14 +8,13 @@
 #include <cstring>
 
 #include "base/ascii.h"
+#include "base/civil_time.h"
 #include "base/digits.h"
 
 namespace sluice::http {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
@@ -67,13 +66,13 @@ class DateReader {
     }
 
     [[nodiscard]] int month() {
-        const auto found = std::find(kMonths.begin(), kMonths.end(), rest_.substr(0, 3));
-        if (!is_good_ || found == kMonths.end()) {
+        const auto found = std::ranges::find(kMonthNames, rest_.substr(0, 3));
+        if (!is_good_ || found == kMonthNames.end()) {
             is_good_ = false;
             return 1;
         }
         rest_.remove_prefix(3);
-        return static_cast<int>(found - kMonths.begin()) + 1;
+        return static_cast<int>(found - kMonthNames.begin()) + 1;
     }
 
     [[nodiscard]] bool is_done() const { return is_good_ && rest_.empty(); }
@@ -136,39 +135,6 @@ std::optional<UnixSeconds> parse_asctime(std::string_view text) {
 }
 
 }  // namespace
-
-CivilTime to_civil(UnixSeconds when) {
-    const std::int64_t seconds = when.count();
-    std::int64_t days = seconds / kSecondsPerDay;
-    std::int64_t rest = seconds % kSecondsPerDay;
-    if (rest < 0) {
-        rest += kSecondsPerDay;
-        --days;
-    }
-    CivilTime time;
-    time.hour = static_cast<int>(rest / 3600);
-    time.minute = static_cast<int>(rest / 60 % 60);
-    time.second = static_cast<int>(rest % 60);
-    time.weekday = static_cast<int>(((days % 7) + 11) % 7);
-
-    const std::int64_t shifted = days + 719'468;
-    const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
-    const std::int64_t day_of_era = shifted - era * 146'097;
-    const std::int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const std::int64_t day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
-    time.day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    time.month =
-        static_cast<int>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-    time.year = year_of_era + era * 400 + (time.month <= 2 ? 1 : 0);
-    return time;
-}
-
-std::string_view month_name(int month) {
-    return kMonths[static_cast<std::size_t>(month - 1)];
-}
 
 void format_http_date(UnixSeconds when, std::span<char, kHttpDateSize> out) {
     constexpr std::int64_t kFirst = days_from_civil(0, 1, 1) * kSecondsPerDay;

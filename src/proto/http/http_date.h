@@ -15,21 +15,6 @@ namespace sluice::http {
 
 inline constexpr std::size_t kHttpDateSize = 29;
 
-/// Year, month and so on of a moment, proleptic Gregorian calendar.
-struct CivilTime {
-    std::int64_t year = 1970;
-    int month = 1;  ///< 1..12
-    int day = 1;    ///< 1..31
-    int hour = 0;
-    int minute = 0;
-    int second = 0;
-    int weekday = 4;  ///< 0: Sunday
-};
-
-[[nodiscard]] CivilTime to_civil(UnixSeconds when);
-/// English abbreviation of a month, 1..12.
-[[nodiscard]] std::string_view month_name(int month);
-
 /// Writes `when` as an IMF-fixdate. Years outside 0..9999 are written as the nearest of them.
 void format_http_date(UnixSeconds when, std::span<char, kHttpDateSize> out);
 

@@ -16,7 +16,6 @@
 #include "conf/generation.h"
 #include "conf/listen_address.h"
 #include "conf/listen_options.h"
-#include "proto/http/connection_variables.h"
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
 #include "script/dialect.h"
@@ -162,17 +161,6 @@ script::VariableTable read_variables(conf::Build& build) {
 
 constexpr script::Dialect kDialect{.variables = &read_variables};
 
-// What modules add then is as if it were written in the block: the same variables are known.
-void complete(conf::Build& build, conf::Level& http, std::span<const Module* const> modules) {
-    const void* const outer = std::exchange(build.level().dialect, http.dialect);
-    for (const Module* const module : modules) {
-        if (module->complete != nullptr) {
-            module->complete(build, http);
-        }
-    }
-    build.level().dialect = outer;
-}
-
 }  // namespace
 
 bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core) {
@@ -193,7 +181,7 @@ bool open_http(conf::Build& build, const conf::Directive& block, CoreConf& core)
         &site);
     const bool is_good = build.run_block(block, level);
     set_computed_defaults(build, own);
-    complete(build, level, modules);
+    script::complete_block(build, level, modules);
     return script::settle_variables(build, site.variables) && is_good;
 }
 

@@ -70,6 +70,21 @@ const net::Address& peer_of(const void* subject) {
     return static_cast<const Exchange*>(subject)->peer();
 }
 
+std::size_t forwarded(const void* subject, std::span<std::string_view> out) {
+    std::size_t count = 0;
+    for (const Header& header : static_cast<const Exchange*>(subject)->request.headers) {
+        if (header.field != Field::XForwardedFor) {
+            continue;
+        }
+        if (count == out.size()) {  // the last ones count
+            std::ranges::rotate(out, out.begin() + 1);
+            --count;
+        }
+        out[count++] = header.value;
+    }
+    return count;
+}
+
 void tell_cycle(const void* subject, std::string_view name) {
     complain(*static_cast<const Exchange*>(subject), log::Level::Error,
              "cycle while evaluating variable \"{}\"", name);
@@ -84,6 +99,7 @@ constexpr script::SubjectAccess kExchangeAccess{
     .captures = &captures_of,
     .capture = &capture,
     .peer = &peer_of,
+    .forwarded = &forwarded,
     .tell_cycle = &tell_cycle,
 };
 

@@ -9,14 +9,15 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/digits.h"
-#include "base/version.h"
 #include "conf/parse_as.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"
 #include "proto/http/prefix_variables.h"
 #include "proto/http/site.h"
-#include "proto/http/time_variables.h"
+#include "script/clock_text.h"
+#include "script/connection_variables.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -39,11 +40,6 @@ Value optional(std::string_view text) {
 Value number(Arena& arena, std::int64_t value) {
     const fmt::format_int text(value);
     return optional(arena.copy({text.data(), text.size()}));
-}
-
-Value host_of(const net::Address& address, Arena& arena) {
-    std::array<char, net::kMaxHostText> text{};
-    return optional(arena.copy(address.print_host(text)));
 }
 
 Value get_request_line(const void* subject, Arena&, std::string_view) {
@@ -84,24 +80,9 @@ Value get_host(const void* subject, Arena&, std::string_view) {
     return exchange.server == nullptr ? Value::none() : Value{exchange.server->name};
 }
 
-Value get_hostname(const void*, Arena& arena, std::string_view) {
-    return optional(arena.copy(sys::host_name()));
-}
-
 Value get_server_name(const void* subject, Arena&, std::string_view) {
     const Server* const server = of(subject).server;
     return server == nullptr ? Value::none() : Value{server->name};
-}
-
-Value get_server_addr(const void* subject, Arena& arena, std::string_view) {
-    return host_of(of(subject).wire.local(), arena);
-}
-
-Value get_server_port(const void* subject, Arena& arena, std::string_view) {
-    // The listener's is the connection's: no system call for what is in most access lines.
-    const Port* const port = of(subject).port;
-    const std::uint16_t known = port != nullptr ? port->number : of(subject).wire.local().port();
-    return known == 0 ? Value{""} : number(arena, known);
 }
 
 Value get_server_protocol(const void* subject, Arena&, std::string_view) {
@@ -122,22 +103,6 @@ Value get_scheme(const void*, Arena&, std::string_view) {
     return {"http"};
 }
 
-Value get_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    return host_of(of(subject).peer(), arena);
-}
-
-Value get_binary_remote_addr(const void* subject, Arena& arena, std::string_view) {
-    const net::IpBytes ip = of(subject).peer().ip();
-    std::array<char, sizeof ip.bytes> text{};
-    std::ranges::copy(ip.bytes, text.begin());
-    return optional(arena.copy({text.data(), ip.size}));
-}
-
-Value get_remote_port(const void* subject, Arena& arena, std::string_view) {
-    const net::Address& peer = of(subject).peer();
-    return peer.port() == 0 ? Value{""} : number(arena, peer.port());
-}
-
 Value get_status(const void* subject, Arena& arena, std::string_view) {
     std::array<char, 3> text{};
     put_digits(text.data(), of(subject).reply.status, 3);
@@ -156,20 +121,12 @@ Value get_request_length(const void* subject, Arena& arena, std::string_view) {
     return number(arena, of(subject).timings.request_length);
 }
 
-Value get_connection(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, static_cast<std::int64_t>(of(subject).wire.connection_number()));
-}
-
 Value get_connection_requests(const void* subject, Arena& arena, std::string_view) {
     return number(arena, of(subject).wire.request_number());
 }
 
 Value get_pipe(const void* subject, Arena&, std::string_view) {
     return {of(subject).request.is_pipelined ? "p" : "."};
-}
-
-Value get_pid(const void*, Arena& arena, std::string_view) {
-    return number(arena, sys::own_pid());
 }
 
 // file_path() renders templates into the exchange's arena; nothing else of it changes.
@@ -200,10 +157,6 @@ Value get_completion(const void* subject, Arena&, std::string_view) {
 
 Value get_request_filename(const void* subject, Arena&, std::string_view) {
     return of(subject).location == nullptr ? Value::none() : optional(file_path(writable(subject)));
-}
-
-Value get_version(const void*, Arena&, std::string_view) {
-    return {kVersion};
 }
 
 // As nginx: a text that is no size changes nothing.
@@ -245,6 +198,42 @@ Value get_content_type(const void* subject, Arena&, std::string_view) {
     return optional(of(subject).request.get(Field::ContentType));
 }
 
+Value get_https(const void*, Arena&, std::string_view) {
+    return {""};
+}
+
+/// The port in the authority that the request names: the target's, else the Host field's.
+std::string_view port_asked_for(const Request& request) {
+    constexpr std::string_view kMark = "://";
+    std::string_view host = request.get(Field::Host);
+    if (const std::size_t mark = request.target.find(kMark);
+        !request.target.starts_with('/') && mark != std::string_view::npos) {
+        host = request.target.substr(mark + kMark.size());
+        host = host.substr(0, host.find_first_of("/?#"));
+    }
+    const std::size_t colon = host.rfind(':');
+    const std::size_t bracket = host.rfind(']');
+    const bool has_port = colon != std::string_view::npos &&
+                          (bracket == std::string_view::npos || colon > bracket);
+    const std::string_view port = has_port ? host.substr(colon + 1) : std::string_view{};
+    const auto number = parse_decimal(port);
+    return number && *number > 0 && *number < 65536 ? port : std::string_view("");
+}
+
+Value get_request_port(const void* subject, Arena&, std::string_view) {
+    return {port_asked_for(of(subject).request)};
+}
+
+Value get_is_request_port(const void* subject, Arena&, std::string_view) {
+    return {port_asked_for(of(subject).request).empty() ? "" : ":"};
+}
+
+Value get_request_time(const void* subject, Arena& arena, std::string_view) {
+    const Timings& timings = of(subject).timings;
+    const auto spent = std::chrono::duration_cast<Millis>(timings.now - timings.started);
+    return script::seconds_text(arena, std::max<std::int64_t>(spent.count(), 0));
+}
+
 // clang-format off
 constexpr VariableRow kRows[] = {
     {"request", get_request_line, "The request line as received."},
@@ -256,37 +245,27 @@ constexpr VariableRow kRows[] = {
     {"query_string", get_args, "The same as $args, but not for set."},
     {"is_args", get_is_args, "\"?\" where the request has arguments, else empty."},
     {"host", get_host, "The host asked for, lower case and without port; else the server's name."},
-    {"hostname", get_hostname, "The name of this machine."},
     {"server_name", get_server_name, "The first name of the server that answers."},
-    {"server_addr", get_server_addr, "The address that the client connected to."},
-    {"server_port", get_server_port, "The port that the client connected to.", false, true},
     {"server_protocol", get_server_protocol, "The protocol of the request, such as HTTP/1.1."},
     {"scheme", get_scheme, "http or https."},
-    {"remote_addr", get_remote_addr, "The client's address."},
-    {"binary_remote_addr", get_binary_remote_addr, "The client's address as 4 or 16 bytes in network order."},
-    {"remote_port", get_remote_port, "The client's port.", false, true},
     {"status", get_status, "The status of the reply.", false, true},
     {"bytes_sent", get_bytes_sent, "Bytes sent to the client.", false, true},
     {"body_bytes_sent", get_body_bytes_sent, "Bytes sent to the client without the head.", false, true},
     {"request_length", get_request_length, "Bytes of the request: line, headers and body.", false, true},
     {"request_time", get_request_time, "Seconds since the first byte of the request, with milliseconds.", false, true},
-    {"msec", get_msec, "The time in seconds since 1970, with milliseconds.", false, true},
-    {"time_local", get_time_local, "Local time in the Common Log Format."},
-    {"time_iso8601", get_time_iso8601, "Local time as ISO 8601 writes it."},
-    {"connection", get_connection, "The number of the connection in this worker.", false, true},
     {"connection_requests", get_connection_requests, "The number of this request on its connection.", false, true},
     {"pipe", get_pipe, "\"p\" for a pipelined request, \".\" otherwise."},
-    {"pid", get_pid, "The process id of the worker.", false, true},
     {"document_root", get_document_root, "The directory that counts for this request."},
     {"request_filename", get_request_filename, "The file that this request means."},
-    {"sluice_version", get_version, "The version of this program."},
     {"limit_rate", get_limit_rate, "Bytes per second of this reply, 0: no limit; `set $limit_rate` changes it.", false, true, set_limit_rate},
-    {"nginx_version", get_version, "The same as $sluice_version, for configurations made for nginx."},
     {"request_completion", get_completion, "\"OK\" when the reply has gone out whole, else empty."},
     {"realpath_root", get_realpath_root, "$document_root with symbolic links resolved."},
     {"request_id", get_request_id, "16 random bytes in hexadecimal, one value per request."},
     {"content_length", get_content_length, "The Content-Length of the request."},
     {"content_type", get_content_type, "The Content-Type of the request."},
+    {"https", get_https, "\"on\" where the connection is encrypted, else empty."},
+    {"request_port", get_request_port, "The port in the host that was asked for; empty where it names none."},
+    {"is_request_port", get_is_request_port, "\":\" where $request_port is not empty, else empty."},
     {"arg_", get_argument, "An argument of the request by name.", true},
     {"http_", get_request_field, "A field of the request: lower case, underscores for dashes.", true},
     {"sent_http_", get_reply_field, "A field of the reply: lower case, underscores for dashes.", true},
@@ -299,6 +278,10 @@ constexpr VariableRow kRows[] = {
 
 std::span<const VariableRow> core_variables() {
     return kRows;
+}
+
+std::span<const VariableRow> connection_variables() {
+    return script::ConnectionVariables<Exchange>::kRows;
 }
 
 }  // namespace sluice::http

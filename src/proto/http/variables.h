@@ -11,5 +11,7 @@ namespace sluice::http {
 
 /// The rows; their subject is an http::Exchange.
 [[nodiscard]] std::span<const script::VariableRow> core_variables();
+/// Those that stream's sessions have too (script::ConnectionVariables).
+[[nodiscard]] std::span<const script::VariableRow> connection_variables();
 
 }  // namespace sluice::http

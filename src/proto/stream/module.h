@@ -63,6 +63,8 @@ struct Module {
     /// Called once in each worker after start and before exit; may be null.
     void (*start_worker)(net::WorkerContext& worker) = nullptr;
     void (*stop_worker)() = nullptr;
+    /// Called once when the `stream` block has been read, before its levels inherit. May be null.
+    void (*complete)(conf::Build& build, conf::Level& block) = nullptr;
 };
 
 /// What the registry hands to `stream { }` through conf::FeatureLists. The modules run in this order.

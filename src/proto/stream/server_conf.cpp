@@ -40,14 +40,15 @@ script::VariableTable read_variables(conf::Build& build) {
     SiteBuilder* const site = site_of(build);
     const auto modules = site == nullptr ? std::span<const Module* const>{} : site->modules();
     const auto lists =
-        build.arena().make_span<std::span<const script::VariableRow>>(modules.size() + 2);
+        build.arena().make_span<std::span<const script::VariableRow>>(modules.size() + 3);
     if (lists.empty()) {
         return {};
     }
     lists[0] = core_variables();
-    lists[1] = script::environment_variables();
+    lists[1] = connection_variables();
+    lists[2] = script::environment_variables();
     for (std::size_t i = 0; i < modules.size(); ++i) {
-        lists[i + 2] = modules[i]->variables;
+        lists[i + 3] = modules[i]->variables;
     }
     return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
 }
@@ -70,6 +71,7 @@ bool open_stream(conf::Build& build, const conf::Directive& block, CoreConf& cor
         [](conf::Build& at, void* object) { static_cast<SiteBuilder*>(object)->freeze(at); },
         &site);
     const bool is_good = build.run_block(block, level);
+    script::complete_block(build, level, modules);
     return script::settle_variables(build, site.variables) && is_good;
 }
 

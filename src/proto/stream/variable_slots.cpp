@@ -70,6 +70,7 @@ constexpr script::SubjectAccess kSessionAccess{
     .captures = &captures_of,
     .capture = &capture,
     .peer = &peer_of,
+    .forwarded = nullptr,
     .tell_cycle = &tell_cycle,
 };
 

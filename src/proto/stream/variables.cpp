@@ -9,6 +9,7 @@
 
 #include "proto/stream/session.h"
 #include "proto/stream/site.h"
+#include "script/connection_variables.h"
 
 namespace sluice::stream {
 
@@ -20,35 +21,23 @@ const Session& of(const void* subject) {
     return *static_cast<const Session*>(subject);
 }
 
-Value kept(Arena& arena, std::string_view text) {
-    const std::string_view copy = arena.copy(text);
-    return copy.data() == nullptr ? Value::none() : Value{copy};
-}
-
-Value number(Arena& arena, std::uint64_t value) {
-    const fmt::format_int text(value);
-    return kept(arena, {text.data(), text.size()});
-}
-
 Value get_status(const void* subject, Arena& arena, std::string_view) {
     const std::uint16_t status = of(subject).status;
-    return status == 0 ? Value{"000"} : number(arena, status);
+    return status == 0 ? Value{"000"} : script::number_text(arena, status);
 }
 
 Value get_received(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).received);
+    return script::number_text(arena, of(subject).received);
 }
 
 Value get_sent(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).sent);
+    return script::number_text(arena, of(subject).sent);
 }
 
 Value get_session_time(const void* subject, Arena& arena, std::string_view) {
     const Timings& timings = of(subject).timings;
     const std::int64_t millis = std::max<std::int64_t>((timings.now - timings.started).count(), 0);
-    fmt::basic_memory_buffer<char, 32> text;
-    fmt::format_to(fmt::appender(text), "{}.{:03}", millis / 1000, millis % 1000);
-    return kept(arena, {text.data(), text.size()});
+    return script::seconds_text(arena, millis);
 }
 
 Value get_protocol(const void* subject, Arena&, std::string_view) {
@@ -72,7 +61,7 @@ Value get_tries(const void* subject, Arena& arena, std::string_view) {
         }
         kWrite(fmt::appender(text), *one);
     }
-    return kept(arena, {text.data(), text.size()});
+    return script::kept_text(arena, {text.data(), text.size()});
 }
 
 void write_address(fmt::appender out, const Try& attempt) {
@@ -114,6 +103,10 @@ constexpr script::VariableRow kRows[] = {
 
 std::span<const script::VariableRow> core_variables() {
     return kRows;
+}
+
+std::span<const script::VariableRow> connection_variables() {
+    return script::ConnectionVariables<Session>::kRows;
 }
 
 }  // namespace sluice::stream

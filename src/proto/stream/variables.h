@@ -10,5 +10,7 @@
 namespace sluice::stream {
 
 [[nodiscard]] std::span<const script::VariableRow> core_variables();
+/// Those that http's exchanges have too (script::ConnectionVariables).
+[[nodiscard]] std::span<const script::VariableRow> connection_variables();
 
 }  // namespace sluice::stream

@@ -294,7 +294,7 @@ TEST(Variables, TellAboutTheRequest) {
     loose.exchange.timings.now = std::chrono::milliseconds(1500);
     static_cast<void>(loose.body());
     const auto value = [&loose](std::string_view name) {
-        const std::array<std::span<const script::VariableRow>, 1> lists{core_variables()};
+        const std::array lists{core_variables(), connection_variables()};
         const auto found = script::VariableTable(lists).find(name);
         return found.row == nullptr
                    ? std::string("no such variable")

@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Variables that tell the time. Nearly every log line has one, so they are written digit by digit.
+// Times, digit by digit.
 // Runs in: worker.
-#include "proto/http/time_variables.h"
+#include "script/clock_text.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "base/civil_time.h"
 #include "base/digits.h"
-#include "proto/http/exchange.h"
-#include "proto/http/http_date.h"
 #include "sys/clock.h"
 
-namespace sluice::http {
+namespace sluice::script {
 
 namespace {
-
-using script::Value;
-
-const Exchange& of(const void* subject) {
-    return *static_cast<const Exchange*>(subject);
-}
 
 Value kept(Arena& arena, const char* begin, const char* end) {
     const std::string_view text = arena.copy({begin, static_cast<std::size_t>(end - begin)});
     return text.data() == nullptr ? Value::none() : Value{text};
-}
-
-// "12.345"
-Value seconds_with_millis(Arena& arena, std::int64_t millis) {
-    std::array<char, 24> text{};
-    char* at = text.data();
-    const std::int64_t seconds = millis / 1000;
-    int digits = 1;
-    for (std::int64_t rest = seconds; rest >= 10; rest /= 10) {
-        ++digits;
-    }
-    at = put_digits(at, seconds, digits);
-    *at++ = '.';
-    at = put_digits(at, millis % 1000, 3);
-    return kept(arena, text.data(), at);
 }
 
 struct LocalTime {
@@ -47,8 +24,8 @@ struct LocalTime {
     int offset = 0;  ///< seconds east of UTC
 };
 
-LocalTime local_time(const Exchange& exchange) {
-    const auto seconds = std::chrono::floor<UnixSeconds>(exchange.timings.wall);
+LocalTime local_time(Millis wall) {
+    const auto seconds = std::chrono::floor<UnixSeconds>(wall);
     const int offset = sys::utc_offset_seconds(seconds);
     return {.civil = to_civil(seconds + UnixSeconds(offset)), .offset = offset};
 }
@@ -74,18 +51,22 @@ char* put_offset(char* at, int offset, bool has_colon) {
 
 }  // namespace
 
-Value get_request_time(const void* subject, Arena& arena, std::string_view) {
-    const Timings& timings = of(subject).timings;
-    const auto spent = std::chrono::duration_cast<Millis>(timings.now - timings.started);
-    return seconds_with_millis(arena, std::max<std::int64_t>(spent.count(), 0));
+Value seconds_text(Arena& arena, std::int64_t millis) {
+    std::array<char, 24> text{};
+    char* at = text.data();
+    const std::int64_t seconds = millis / 1000;
+    int digits = 1;
+    for (std::int64_t rest = seconds; rest >= 10; rest /= 10) {
+        ++digits;
+    }
+    at = put_digits(at, seconds, digits);
+    *at++ = '.';
+    at = put_digits(at, millis % 1000, 3);
+    return kept(arena, text.data(), at);
 }
 
-Value get_msec(const void* subject, Arena& arena, std::string_view) {
-    return seconds_with_millis(arena, std::max<std::int64_t>(of(subject).timings.wall.count(), 0));
-}
-
-Value get_time_local(const void* subject, Arena& arena, std::string_view) {
-    const auto [civil, offset] = local_time(of(subject));
+Value log_time_text(Arena& arena, Millis wall) {
+    const auto [civil, offset] = local_time(wall);
     std::array<char, 32> text{};
     char* at = put_digits(text.data(), civil.day, 2);
     *at++ = '/';
@@ -100,8 +81,8 @@ Value get_time_local(const void* subject, Arena& arena, std::string_view) {
     return kept(arena, text.data(), at);
 }
 
-Value get_time_iso8601(const void* subject, Arena& arena, std::string_view) {
-    const auto [civil, offset] = local_time(of(subject));
+Value iso_time_text(Arena& arena, Millis wall) {
+    const auto [civil, offset] = local_time(wall);
     std::array<char, 32> text{};
     char* at = put_digits(text.data(), civil.year, 4);
     *at++ = '-';
@@ -114,4 +95,4 @@ Value get_time_iso8601(const void* subject, Arena& arena, std::string_view) {
     return kept(arena, text.data(), at);
 }
 
-}  // namespace sluice::http
+}  // namespace sluice::script
