@@ -11,7 +11,8 @@
 namespace sluice::sys {
 
 /// splice(2) between a pipe and something else, never waiting. is_blocked: the source is empty or
-/// the destination is full; is_end: the source has ended.
+/// the destination is full; is_end: the source has ended. There is no MSG_NOSIGNAL here, so SIGPIPE
+/// must be blocked or ignored.
 [[nodiscard]] Result<Transfer> splice(int from, int to, std::size_t size);
 /// Asks for room of `size` bytes; gives what the pipe has now. Fails with EPERM where the user has
 /// too many pages in pipes already; the pipe is as it was.

@@ -257,6 +257,7 @@ bool Relay::flush(Direction& way) {
         way.sent += put->size;
         has_moved_ = has_moved_ || put->size > 0;
     }
+    give_page_back(way);  // what comes next is in the scratch
     return true;
 }
 
@@ -299,13 +300,18 @@ void Relay::note_failure(const net::OwnedConnection& side, const Error& error) {
     failure_ = {end, error};
 }
 
-void Relay::release(Direction& way) {
-    if (way.page != nullptr) {
-        if (way.page_size == pools_.pages.page_size()) {
-            pools_.pages.give_back(std::move(way.page));
-        }
-        way.page.reset();
+void Relay::give_page_back(Direction& way) {
+    if (way.page == nullptr) [[likely]] {
+        return;
     }
+    if (way.page_size == pools_.pages.page_size()) {
+        pools_.pages.give_back(std::move(way.page));
+    }
+    way.page.reset();
+}
+
+void Relay::release(Direction& way) {
+    give_page_back(way);
     way.size = 0;
     if (way.pipe.is_open()) {
         pools_.pipes.give_back(std::exchange(way.pipe, {}), std::exchange(way.piped, 0));

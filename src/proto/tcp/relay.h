@@ -156,6 +156,7 @@ class Relay {
     void lose_source(Direction& way, const Error& error);
     void lose_destination(Direction& way, const Error& error);
     void note_failure(const net::OwnedConnection& side, const Error& error);
+    void give_page_back(Direction& way);
     void release(Direction& way);
     void set_deadlines();
     [[nodiscard]] bool has_concluded(Direction& way);

@@ -3,6 +3,7 @@
 // test holds, and a clock of its own.
 #pragma once
 
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,13 +22,14 @@ class RelayTest : public ::testing::Test {
     inline static Millis clock_{0};  // Clocks holds plain functions
 
     RelayTest() {
+        std::signal(SIGPIPE, SIG_IGN);  // splice sends it; the server has all signals blocked
         clock_ = Millis(1'000'000);
         loop_ = event::Loop::create({.monotonic = [] { return clock_; }}).value();
     }
 
     void start(const FirstBytes& first = {}) {
-        net::testing::TcpPair one = net::testing::tcp_pair();
-        net::testing::TcpPair two = net::testing::tcp_pair();
+        net::testing::TcpPair one = is_client_unix_ ? unix_pair() : net::testing::tcp_pair();
+        net::testing::TcpPair two = is_upstream_unix_ ? unix_pair() : net::testing::tcp_pair();
         client_ = std::move(one.client);
         upstream_ = std::move(two.client);
         connect(pair_a_, std::move(one.server));
@@ -118,6 +120,8 @@ class RelayTest : public ::testing::Test {
     std::unique_ptr<event::Loop> loop_;
     RelayPools pools_;
     RelayOptions options_;
+    bool is_client_unix_ = false;
+    bool is_upstream_unix_ = false;
     sys::UniqueFd client_;
     sys::UniqueFd upstream_;
     std::optional<net::OwnedConnection> pair_a_;
@@ -126,6 +130,11 @@ class RelayTest : public ::testing::Test {
     std::optional<RelayOutcome> outcome_;
 
   private:
+    static net::testing::TcpPair unix_pair() {
+        sys::SocketPair pair = sys::socketpair(SOCK_STREAM).value();
+        return {.server = std::move(pair.first), .client = std::move(pair.second)};
+    }
+
     std::string arrived(const sys::UniqueFd& fd, std::size_t size) {
         std::string out;
         EXPECT_TRUE(turn_until([&] {
