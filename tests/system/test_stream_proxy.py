@@ -121,6 +121,61 @@ class Proxy(SluiceTest):
                 Connection(server.port).close()
             wait_for(lambda: processes.fd_count(worker) <= before, what="no descriptor left")
 
+    def test_a_peer_that_comes_back_is_asked_again(self):
+        with TcpPeer() as first:
+            server = self.proxy(f"upstream u {{ server 127.0.0.1:{first.port}; "
+                                "server 127.0.0.1:%%PORT2%% fail_timeout=1s; }"
+                                "server { listen %%PORT%%; proxy_pass u; }")
+
+            def talk():
+                with Connection(server.port) as client:
+                    client.send(b"hi")
+                    return client.read_exactly(2) == b"hi"
+
+            self.assertTrue(all(talk() for _ in range(4)))
+            with TcpPeer(port=server.port_number(2)) as second:
+                wait_for(lambda: talk() and second.accepted > 0, what="the second peer")
+        server.wait_logged("upstream server temporarily disabled")
+
+    def test_a_peer_that_dies_midway_ends_its_session_only(self):
+        with TcpPeer() as first, TcpPeer() as second:
+            server = self.proxy(f"upstream u {{ server 127.0.0.1:{first.port}; "
+                                f"server 127.0.0.1:{second.port}; }}"
+                                "server { listen %%PORT%%; proxy_pass u; }")
+            with Connection(server.port) as one, Connection(server.port) as two:
+                for client in (one, two):
+                    client.send(b"hi")
+                    self.assertEqual(client.read_exactly(2), b"hi")
+                first.close()
+                closed = wait_for(lambda: [c for c in (one, two) if c.is_closed_by_peer(0.2)],
+                                  what="an end")
+                self.assertEqual(len(closed), 1)
+                other = two if closed[0] is one else one
+                other.send(b"still")
+                self.assertEqual(other.read_exactly(5), b"still")
+            server.wait_logged("upstream disconnected")
+
+    def test_connections_to_peers_come_from_proxy_bind(self):
+        def tell(sock):
+            sock.sendall(sock.getpeername()[0].encode())
+
+        with TcpPeer(tell) as peer:
+            target = f"proxy_pass 127.0.0.1:{peer.port};"
+            server = self.proxy(f"proxy_bind 127.0.0.2; server {{ listen %%PORT%%; {target} }}"
+                                f"server {{ listen %%PORT2%%; {target} proxy_bind off; }}"
+                                f"server {{ listen %%PORT3%%; {target} proxy_bind 127.0.0.3:0; }}")
+            for index, address in ((1, b"127.0.0.2"), (2, b"127.0.0.1"), (3, b"127.0.0.3")):
+                with Connection(server.port_number(index)) as client:
+                    self.assertEqual(client.read_rest(), address)
+
+    def test_an_address_that_is_not_ours_is_a_fault_of_ours(self):
+        with TcpPeer() as peer:
+            server = self.proxy(f"server {{ listen %%PORT%%; proxy_pass 127.0.0.1:{peer.port}; "
+                                "proxy_bind 192.0.2.1; }")
+            with Connection(server.port) as client:
+                self.assertEqual(client.read_rest(), b"")
+            wait_matched(server, r"\[crit\] .* bind\(\) failed \(99: .*\) while connecting to upstream")
+
     def test_nobody_alive_is_said(self):
         server = self.proxy(f"upstream u {{ server 127.0.0.1:{closed_port()}; "
                             f"server 127.0.0.1:{closed_port()}; }}"

@@ -142,8 +142,10 @@ constexpr conf::Row kRows[] = {
 constexpr conf::ConfKind kProxyConfKind = conf::kind<ProxyConf>("stream proxy", kRows);
 
 std::optional<net::Address> parse_bind_address(std::string_view text) {
-    const auto endpoint = upstream::parse_endpoint(text);
-    if (endpoint) {
+    if (const auto address = net::Address::parse(text)) {
+        return address;
+    }
+    if (const auto endpoint = upstream::parse_endpoint(text)) {
         return endpoint->address(0);
     }
     return upstream::address_of(text, 0);

@@ -220,6 +220,7 @@ Client::Step Client::read_proxy_header() {
             proxied_ = std::make_unique<net::ProxyHeader>(std::move(header));
         }
         begin_ = reading.size;
+        session_.received = end_ - begin_;  // the header is not the client's
         client_.clear_deadline();
         go(State::Deciding);
         return Step::Again;

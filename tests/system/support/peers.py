@@ -26,10 +26,10 @@ def receive_all(sock):
 class TcpPeer:
     """Runs `behave(sock)` in a thread for every connection, and closes it behind that."""
 
-    def __init__(self, behave=echo, path=None):
+    def __init__(self, behave=echo, path=None, port=0):
         self.behave = behave
         if path is None:
-            self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
             self.port = self.listener.getsockname()[1]
         else:
             self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
