@@ -17,7 +17,7 @@
 #include "proto/stream/session.h"
 #include "proto/stream/site.h"
 #include "upstream/attempt.h"
-#include "upstream/endpoint.h"
+#include "upstream/destination.h"
 
 namespace sluice::modules {
 
@@ -34,12 +34,21 @@ struct Run : stream::Holding {
         release = [](stream::Holding& self) noexcept { static_cast<Run&>(self).~Run(); };
     }
 
+    ~Run() {
+        attempt.reset();  // before the group that it was made for
+        if (destination != nullptr) {
+            destination->~Destination();
+        }
+    }
+
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
     Session& session;
     const ProxyConf& conf;
+    upstream::Destination* destination = nullptr;  ///< of a target with variables; in the arena
     upstream::Attempt attempt;
     net::Address bind_address;
-    net::Address single;        ///< the peer of a target with variables that is an address
-    bool is_single = false;
     Millis began{};             ///< the first attempt, for proxy_next_upstream_timeout
     Millis connecting_since{};  ///< this attempt
     std::array<char, net::kMostWrittenProxyHeader> header{};
@@ -101,10 +110,6 @@ void connect(Run& run, const net::Address& peer, std::string_view name) {
 }
 
 Asked ask_next(Run& run) {
-    if (run.is_single) {
-        connect(run, run.single, run.single.text());
-        return Asked::Connecting;
-    }
     const upstream::Peer* const peer = run.attempt.next(run.session.timings.now);
     if (peer == nullptr) {
         return Asked::Nobody;
@@ -114,7 +119,7 @@ Asked ask_next(Run& run) {
 }
 
 bool may_retry(const Run& run) {
-    if (run.is_single || !*run.conf.next_upstream || !run.attempt.may_retry()) {
+    if (!*run.conf.next_upstream || !run.attempt.may_retry()) {
         return false;
     }
     const Millis limit = *run.conf.next_upstream_timeout;
@@ -189,9 +194,6 @@ std::uint16_t on_relay_end(void* owner,
     const Millis now = session.timings.now;
     note_peer_over(run);
     const std::uint16_t status = tell_end(session, end, error);
-    if (run.is_single) {
-        return status;
-    }
     const stream::Try& last = *session.last_try;
     if (last.first_byte.count() >= 0) {
         run.attempt.first_byte(session.timings.started + last.first_byte);
@@ -226,9 +228,7 @@ void on_connected(void* owner, Session& session, const net::ConnectOutcome& outc
     const Millis now = session.timings.now;
     if (outcome.is_connected()) {
         session.last_try->connect = now - run.connecting_since;
-        if (!run.is_single) {
-            run.attempt.connected(now);
-        }
+        run.attempt.connected(now);
         return begin_relay(run);
     }
     note_peer_over(run);
@@ -245,9 +245,7 @@ void on_connected(void* owner, Session& session, const net::ConnectOutcome& outc
         run.attempt.reset();
         return session.wire.end(stream::kInternalError);
     }
-    if (!run.is_single) {
-        run.attempt.fail(now);
-    }
+    run.attempt.fail(now);
     if (!may_retry(run) || ask_next(run) == Asked::Nobody) {
         session.wire.end(stream::kBadGateway);
     }
@@ -260,33 +258,61 @@ Verdict fail_with(Session& session, std::uint16_t status) {
     return Verdict::Decided;
 }
 
-/// The group of a target with variables, or null where it is an address (run.single), or nothing.
-upstream::Group* find_target(Run& run) {
+Asked begin(Run& run, upstream::Group& group) {
     Session& session = run.session;
+    run.began = session.timings.now;
+    run.attempt.begin(group,
+                      {.subject = &session,
+                       .arena = session.arena,
+                       .client = session.peer(),
+                       .tell = &tell},
+                      session.timings.now);
+    run.attempt.limit_tries(*run.conf.next_upstream_tries);
+    return ask_next(run);
+}
+
+void tell_unknown(const Run& run) {
+    stream::write_error(run.session, stream::complaint_level(run.session, log::Level::Error), "{}",
+                        run.destination->problem());
+}
+
+void on_found(upstream::Destination& destination) {
+    Run& run = *static_cast<Run*>(destination.owner);
+    run.session.catch_up();
+    if (destination.state() != upstream::Destination::State::Ready) {
+        tell_unknown(run);
+        return run.session.wire.end(stream::kBadGateway);
+    }
+    if (begin(run, destination.group()) == Asked::Nobody) {
+        run.session.wire.end(stream::kBadGateway);
+    }
+}
+
+/// Looks for what the text of a target with variables names.
+Verdict find_target(Run& run) {
+    using State = upstream::Destination::State;
+    Session& session = run.session;
+    void* const memory =
+        session.arena.allocate(sizeof(upstream::Destination), alignof(upstream::Destination));
     const std::string_view text = session.render(run.conf.target_text);
-    const upstream::GroupSpec* const block = upstream::find_block(*session.server->level, text);
-    if (block != nullptr) {
-        return block->attached;
+    if (memory == nullptr || text.data() == nullptr) {
+        return fail_with(session, stream::kInternalError);
     }
-    const auto endpoint = upstream::parse_endpoint(text);
-    if (!endpoint) {
-        stream::write_error(session, stream::complaint_level(session, log::Level::Error),
-                            "{} in upstream \"{}\"", endpoint.error(), log::Escaped{text});
-        return nullptr;
+    run.destination = ::new (memory) upstream::Destination();
+    run.destination->owner = &run;
+    switch (run.destination->find(run.conf.destination, text, &on_found)) {
+        case State::Ready:
+            return begin(run, run.destination->group()) == Asked::Connecting
+                       ? Verdict::Taken
+                       : fail_with(session, stream::kBadGateway);
+        case State::Waiting:
+            return Verdict::Taken;
+        case State::Idle:
+        case State::Failed:
+            break;
     }
-    if (!endpoint->is_unix && !endpoint->port) {
-        stream::write_error(session, stream::complaint_level(session, log::Level::Error),
-                            "no port in upstream \"{}\"", log::Escaped{text});
-        return nullptr;
-    }
-    if (const auto address = endpoint->address(0)) {
-        run.single = *address;
-        run.is_single = true;
-        return nullptr;
-    }
-    stream::write_error(session, stream::complaint_level(session, log::Level::Error),
-                        "no resolver defined to resolve {}", log::Escaped{endpoint->host});
-    return nullptr;
+    tell_unknown(run);
+    return fail_with(session, stream::kInternalError);
 }
 
 Verdict take_session(Session& session, const void* settings) {
@@ -297,23 +323,12 @@ Verdict take_session(Session& session, const void* settings) {
     }
     Run& run = *::new (memory) Run(session, conf);
     session.hold(run);
-    run.began = session.timings.now;
-    upstream::Group* const group =
-        conf.target_text.is_constant() ? &conf.target.group() : find_target(run);
-    if (group == nullptr && !run.is_single) {
-        return fail_with(session, stream::kInternalError);
+    if (!conf.target_text.source().empty()) {
+        return find_target(run);
     }
-    if (group != nullptr) {
-        run.attempt.begin(*group,
-                          {.subject = &session,
-                           .arena = session.arena,
-                           .client = session.peer(),
-                           .tell = &tell},
-                          session.timings.now);
-        run.attempt.limit_tries(*conf.next_upstream_tries);
-    }
-    return ask_next(run) == Asked::Connecting ? Verdict::Taken
-                                              : fail_with(session, stream::kBadGateway);
+    return begin(run, conf.target.group()) == Asked::Connecting
+               ? Verdict::Taken
+               : fail_with(session, stream::kBadGateway);
 }
 
 stream::BoundRule bind(stream::Phase phase, conf::Level& level) {

@@ -49,6 +49,7 @@ bool set_pass(conf::Build& build, const conf::Directive& directive, ProxyConf& c
         upstream::use_target(build, argument, argument.text, std::nullopt, conf.target);
         return true;
     }
+    upstream::use_destination(build, std::nullopt, conf.destination);
     return script::compile_argument(build, argument, script::variables_of(build),
                                     conf.target_text);
 }

@@ -12,6 +12,7 @@
 #include "net/address.h"
 #include "script/template.h"
 #include "upstream/block.h"
+#include "upstream/destination.h"
 
 namespace sluice::modules {
 
@@ -36,6 +37,7 @@ struct ProxyConf {
     bool is_there = false;
     upstream::TargetUse target;    ///< of a constant text
     script::Template target_text;  ///< else
+    upstream::DestinationUse destination;  ///< of that
 
     conf::Setting<Millis> connect_timeout;
     conf::Setting<Millis> timeout;

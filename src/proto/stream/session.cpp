@@ -23,6 +23,12 @@ void Session::choose_server(std::string_view host) {
     }
 }
 
+void Session::catch_up() {
+    const Millis now = timings.started + wire.age();
+    timings.wall += now - timings.now;
+    timings.now = now;
+}
+
 Try* Session::add_try(std::string_view address) {
     Try* const made = arena.make<Try>();
     if (made == nullptr) {

@@ -50,7 +50,7 @@ struct Try {
 struct Timings {
     Millis started{};  ///< monotonic
     UnixSeconds started_wall{};
-    Millis now{};   ///< monotonic; the wire brings it up to date
+    Millis now{};   ///< monotonic, of the event that is dealt with
     Millis wall{};  ///< wall clock at `now`
 };
 
@@ -102,6 +102,9 @@ class Session {
     /// Chooses the server by the name that the client asks for; the one of the port stays where
     /// none has it. Later phases are those of the new one.
     void choose_server(std::string_view host);
+
+    /// Brings the times up to date, at the begin of whatever an event causes.
+    void catch_up();
 
     /// Adds an attempt at a peer; null: arena full.
     Try* add_try(std::string_view address);

@@ -112,8 +112,7 @@ void Client::abandon() {
 // ---- turns ----
 
 void Client::run() {
-    session_.timings.now = client_.loop().now();
-    session_.timings.wall = client_.loop().wall();
+    session_.catch_up();
     is_running_ = true;
     Step step = Step::Again;
     while (step == Step::Again) {
@@ -169,8 +168,7 @@ Client::Step Client::wait_for(Millis limit) {
 }
 
 void Client::time_out() {
-    session_.timings.now = client_.loop().now();
-    session_.timings.wall = client_.loop().wall();
+    session_.catch_up();
     switch (state_) {
         case State::Proxy:
             stream::write_error(session_, log::Level::Info,
@@ -329,8 +327,7 @@ bool Client::pass(std::string_view listener_key) {
 
 void Client::finish_session(std::uint16_t status) {
     connector_.cancel();
-    session_.timings.now = client_.loop().now();
-    session_.timings.wall = client_.loop().wall();
+    session_.catch_up();
     session_.status = status;
     session_.end();
 }

@@ -39,8 +39,7 @@ void Client::connect(const net::Address& peer,
     connector_.owner = this;
     connector_.on_done = [](net::Connector& connector, const net::ConnectOutcome& outcome) {
         auto& self = *static_cast<Client*>(connector.owner);
-        self.session_.timings.now = self.client_.loop().now();
-        self.session_.timings.wall = self.client_.loop().wall();
+        self.session_.catch_up();
         self.connect_plan_.on_done(self.connect_plan_.owner, self.session_, outcome);
     };
     connector_.start(peer_, peer, options);
@@ -94,8 +93,7 @@ void Client::count_relay() {
 
 void Client::relay_ended(const RelayOutcome& outcome) {
     count_relay();
-    session_.timings.now = client_.loop().now();
-    session_.timings.wall = client_.loop().wall();
+    session_.catch_up();
     const std::uint16_t status = relay_plan_.on_end(relay_plan_.owner, session_,
                                                     meaning_of(outcome.end), outcome.error);
     static_cast<void>(conclude(status));
