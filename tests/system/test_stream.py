@@ -30,11 +30,6 @@ stream {
 """
 
 
-def wait_matched(server, pattern):
-    """Waits for a line of the error log that matches."""
-    wait_for(lambda: re.search(pattern, server.error_log()), what=pattern)
-
-
 class Stream(SluiceTest):
     conf = CONF
 
@@ -90,7 +85,7 @@ class Stream(SluiceTest):
 
     def test_pass_to_an_address_without_listener_says_so(self):
         self.assertEqual(self.all_of(7), b"")
-        wait_matched(self.server, r'port not found for "127\.0\.0\.1:1"')
+        self.server.wait_logged(re.compile(r'port not found for "127\.0\.0\.1:1"'))
 
     def test_a_proxy_header_in_pieces_is_read(self):
         with Connection(self.server.port_number(4)) as client:
@@ -100,14 +95,14 @@ class Stream(SluiceTest):
 
     def test_a_broken_proxy_header_is_closed_and_logged(self):
         self.assertEqual(self.all_of(4, b"HELLO\r\n"), b"")
-        wait_matched(self.server, r'broken header: "HELLO" while reading PROXY protocol, client: '
-                                r'127\.0\.0\.1, server: 127\.0\.0\.1:\d+')
+        self.server.wait_logged(re.compile(r'broken header: "HELLO" while reading PROXY protocol, client: '
+                                r'127\.0\.0\.1, server: 127\.0\.0\.1:\d+'))
 
     def test_a_proxy_header_that_does_not_come_is_not_waited_for(self):
         with Connection(self.server.port_number(4)) as client:
             client.send(b"PROXY TCP4")
             self.assertTrue(client.is_closed_by_peer())
-        wait_matched(self.server, "client timed out .* while reading PROXY protocol")
+        self.server.wait_logged(re.compile("client timed out .* while reading PROXY protocol"))
 
 
 class Life(SluiceTest):

@@ -21,11 +21,6 @@ SANITIZED = os.environ.get("SLUICE_SANITIZED")
 RELOADS = int(os.environ.get("SLUICE_RELOADS", "10"))
 
 
-def wait_matched(server, pattern):
-    """Waits for a line of the error log that matches."""
-    wait_for(lambda: re.search(pattern, server.error_log()), what=pattern)
-
-
 class Proxy(SluiceTest):
     def proxy(self, text, **options):
         return self.serve("stream { " + text + " }", **options)
@@ -85,8 +80,8 @@ class Proxy(SluiceTest):
                 with Connection(server.port) as client:
                     client.send(b"hi")
                     self.assertEqual(client.read_exactly(2), b"hi")
-        wait_matched(server, r"connect\(\) failed \(111: Connection refused\) while connecting to "
-                           r'upstream, client: 127\.0\.0\.1, server: 0\.0\.0\.0:\d+, upstream: "')
+        server.wait_logged(re.compile(r"connect\(\) failed \(111: Connection refused\) while connecting to "
+                           r'upstream, client: 127\.0\.0\.1, server: 0\.0\.0\.0:\d+, upstream: "'))
         server.wait_logged("upstream server temporarily disabled while connecting to upstream")
         self.assertEqual(server.error_log().count("connect() failed"), 1)
 
@@ -108,8 +103,8 @@ class Proxy(SluiceTest):
             with Connection(server.port) as client:
                 client.send(b"hi")
                 self.assertEqual(client.read_exactly(2), b"hi")
-        wait_matched(server, r"upstream timed out \(110: Connection timed out\) while connecting to "
-                           "upstream")
+        server.wait_logged(re.compile(r"upstream timed out \(110: Connection timed out\) while connecting to "
+                           "upstream"))
 
     def test_a_client_that_leaves_while_its_peer_is_waited_for_costs_nothing(self):
         with FullListener() as full:
@@ -174,7 +169,7 @@ class Proxy(SluiceTest):
                                 "proxy_bind 192.0.2.1; }")
             with Connection(server.port) as client:
                 self.assertEqual(client.read_rest(), b"")
-            wait_matched(server, r"\[crit\] .* bind\(\) failed \(99: .*\) while connecting to upstream")
+            server.wait_logged(re.compile(r"\[crit\] .* bind\(\) failed \(99: .*\) while connecting to upstream"))
 
     def test_nobody_alive_is_said(self):
         server = self.proxy(f"upstream u {{ server 127.0.0.1:{closed_port()}; "
@@ -193,7 +188,7 @@ class Proxy(SluiceTest):
                 client.send(b"hi")
                 self.assertEqual(client.read_exactly(2), b"hi")
                 self.assertTrue(client.is_closed_by_peer())
-        wait_matched(server, r"connection timed out \(110: Connection timed out\)")
+        server.wait_logged(re.compile(r"connection timed out \(110: Connection timed out\)"))
 
     def test_a_target_made_of_variables(self):
         server = self.proxy("upstream TCP { server unix:%%DIR%%/TCP; }"

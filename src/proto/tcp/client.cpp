@@ -66,7 +66,11 @@ Client::Client(Tcp& protocol,
     posted_.run = [](event::Posted& posted) { static_cast<Posted&>(posted).client->run(); };
 }
 
-Client::~Client() = default;
+Client::~Client() {
+    if (has_peer_) {
+        protocol_.note_peer_gone();
+    }
+}
 
 void Client::go(State state) {
     BUG_UNLESS((kAllowed[static_cast<std::size_t>(state_)] & bit(state)) != 0,

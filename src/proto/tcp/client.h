@@ -119,6 +119,7 @@ class Client final : public stream::Wire, public ListHook {
     Millis started_;
     State state_ = State::Deciding;
     bool is_passed_ = false;            ///< the socket has gone to another listener
+    bool has_peer_ = false;             ///< counted with the protocol
     bool is_running_ = false;           ///< inside run()
     bool is_waiting_ = false;           ///< for a rule or handler; events change nothing
     std::uint16_t end_status_ = 0;      ///< a handler's end(), to be done in run()

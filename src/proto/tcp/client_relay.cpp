@@ -36,6 +36,10 @@ void Client::connect(const net::Address& peer,
                      const stream::ConnectPlan& plan) {
     connect_plan_ = plan;
     peer_.reset();
+    if (!has_peer_) {
+        has_peer_ = true;
+        protocol_.note_peer();
+    }
     connector_.owner = this;
     connector_.on_done = [](net::Connector& connector, const net::ConnectOutcome& outcome) {
         auto& self = *static_cast<Client*>(connector.owner);

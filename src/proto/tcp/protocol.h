@@ -32,7 +32,8 @@ class Tcp final : public net::Protocol {
     void retire() override;
     void stop() override;
 
-    [[nodiscard]] std::size_t connections() const override { return clients_.live(); }
+    /// Of clients and to peers, as worker_connections counts them.
+    [[nodiscard]] std::size_t connections() const override { return clients_.live() + peers_; }
 
     /// No session is idle in the sense that it would not mind: none is shed.
     std::size_t shed_idle(std::size_t) override { return 0; }
@@ -47,6 +48,10 @@ class Tcp final : public net::Protocol {
     /// Memory for input that is dropped at once.
     [[nodiscard]] std::span<char> scratch() { return {pools_.scratch.get(), kScratchSize}; }
 
+    void note_peer() { ++peers_; }
+
+    void note_peer_gone() { --peers_; }
+
     void destroy(Client& client);
 
   private:
@@ -54,6 +59,7 @@ class Tcp final : public net::Protocol {
     stream::Meter meter_;
     RelayPools pools_;
     Slab<Client> clients_;
+    std::size_t peers_ = 0;  ///< clients that asked one
     IntrusiveList<Client> all_;
 };
 
