@@ -75,6 +75,9 @@ constexpr const stream::Module* kStreamModules[] = {
     &modules::kStreamGeo,
     &modules::kStreamGeoip2,
     &modules::kStreamSplitClients,
+    &modules::kStreamRealIp,  // before whatever asks for the client
+    &modules::kStreamSet,
+    &modules::kStreamAccess,
     &modules::kStreamProxy,
     &modules::kStreamReturn,
     &modules::kStreamPass,

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "base/ascii.h"
 #include "modules/http/answer.h"
 #include "modules/http/features.h"
 #include "modules/http/files.h"
@@ -14,6 +13,7 @@
 #include "modules/http/rewrite_program.h"
 #include "proto/http/module.h"
 #include "proto/http/site_builder.h"
+#include "script/assignment.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
 
@@ -47,41 +47,9 @@ bool append(conf::Build& build,
 
 // ---- set ----
 
-bool is_name(std::string_view text) {
-    for (const char c : text) {
-        if (!is_alpha(c) && !is_digit(c) && c != '_') {
-            return false;
-        }
-    }
-    return !text.empty() && !is_digit(text.front());
-}
-
 bool set_set(conf::Build& build, const conf::Directive& directive, RewriteConf& conf) {
-    const conf::Argument& target = directive.args[0];
-    if (!target.text.starts_with('$') || !is_name(target.text.substr(1))) {
-        return build.error(target, fmt::format("invalid variable name \"{}\"", target.text),
-                           "$ and a name of letters, digits and underscores");
-    }
-    const std::string_view name = target.text.substr(1);
-    const script::VariableTable table = script::variables_of(build);
-    const script::VariableTable::Found known = table.find(name);
-    Assignment assignment;
-    // A row with get_bound is one that the configuration made itself.
-    if (known.row != nullptr && !known.row->is_prefix && known.row->get_bound == nullptr) {
-        if (known.row->set == nullptr) {
-            return build.error(target, fmt::format("the duplicate \"{}\" variable", name),
-                               "a name that the server does not use itself");
-        }
-        assignment.set = known.row->set;
-    } else {
-        script::Declared* const declared = table.declared()->declare(name);
-        if (declared == nullptr) {
-            return build.error(target, "too many variables");
-        }
-        declared->warns = true;
-        assignment.slot = declared->slot;
-    }
-    return script::compile_argument(build, directive.args[1], table, assignment.value) &&
+    script::Assignment assignment;
+    return script::read_assignment(build, directive, assignment) &&
            append(build, directive, conf, Step::Kind::Assign, assignment);
 }
 

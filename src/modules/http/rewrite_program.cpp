@@ -11,6 +11,7 @@
 #include "proto/http/complain.h"
 #include "proto/http/trace.h"
 #include "proto/http/variable_slots.h"
+#include "script/assignment.h"
 
 namespace sluice::modules {
 
@@ -139,18 +140,14 @@ Matched holds(Run& run, const Condition& condition) {
 
 // ---- set ----
 
-Flow assign(Run& run, const Assignment& assignment) {
+Flow assign(Run& run, const script::Assignment& assignment) {
     Exchange& exchange = run.exchange;
     const std::string_view value = exchange.render(assignment.value);
     if (value.data() == nullptr) {
         return Flow::Failed;
     }
     tell(run, "\"{}\"", value);
-    if (assignment.set != nullptr) {
-        assignment.set(&exchange, value);
-        return Flow::On;
-    }
-    return http::set_slot(exchange, assignment.slot, value) ? Flow::On : Flow::Failed;
+    return script::assign(assignment, &exchange, value) ? Flow::On : Flow::Failed;
 }
 
 // ---- rewrite ----
@@ -307,7 +304,7 @@ Verdict run_program(Exchange& exchange, const void* settings) {
                 exchange.location = static_cast<const http::Location*>(step.detail);
                 break;
             case Step::Kind::Assign:
-                flow = assign(run, *static_cast<const Assignment*>(step.detail));
+                flow = assign(run, *static_cast<const script::Assignment*>(step.detail));
                 break;
             case Step::Kind::Rewrite:
                 flow = rewrite(run, *static_cast<const Replacement*>(step.detail));

@@ -35,13 +35,6 @@ struct Condition {
     const script::Pattern* pattern = nullptr;
 };
 
-/// `set`: a variable of the configuration's own, or one of the request's that may be changed.
-struct Assignment {
-    std::uint16_t slot = 0;
-    script::Setter set = nullptr;  ///< null: the slot
-    script::Template value;
-};
-
 /// `rewrite pattern replacement [flag]`.
 struct Replacement {
     const script::Pattern* pattern = nullptr;
@@ -60,7 +53,7 @@ struct Step {
     Kind kind = Kind::Break;
     std::uint32_t yes = 0;         ///< Test: where to go on
     std::uint32_t no = 0;          ///< Test: where to go on
-    const void* detail = nullptr;  ///< Condition, http::Location, Assignment, Replacement, Answer
+    const void* detail = nullptr;  ///< Condition, http::Location, script::Assignment, Replacement, Answer
 };
 
 /// Owner: the settings of the block.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // access: allow and deny by the client's address. The first rule that fits decides; where none
-// does the client may.
+// does the client may. In http and in stream.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
 #include <string>
@@ -14,13 +14,14 @@
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/trace.h"
+#include "proto/stream/error_line.h"
+#include "proto/stream/session.h"
 
 namespace sluice::modules {
 
 namespace {
 
-using http::Exchange;
-using http::Verdict;
+constexpr fmt::format_string<> kForbidden = "access forbidden by rule";
 
 struct AccessRule {
     enum class Who : std::uint8_t { All, Unix, Network };
@@ -77,7 +78,8 @@ bool set_rule(conf::Build& build, const conf::Directive& directive, AccessConf& 
     return true;
 }
 
-constexpr conf::ContextMask kWhere = conf::kAnyHttp | conf::kLimitExcept;
+constexpr conf::ContextMask kWhere =
+    conf::kAnyHttp | conf::kLimitExcept | stream::kAnyStream;
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<&AccessConf::rules, &set_rule>(
@@ -86,7 +88,7 @@ constexpr conf::Row kRows[] = {
         .repeats(),
     conf::row_fn<&AccessConf::rules, &set_rule>(
         "deny", kWhere, conf::take(1),
-        "Who may not (403): an address, a network, unix: or all.")
+        "Who may not (403, in stream the end of the session): an address, a network, unix: or all.")
         .repeats(),
 };
 constexpr conf::ConfKind kKind = conf::kind<AccessConf>("access", kRows);
@@ -104,8 +106,18 @@ bool fits(const AccessRule& rule, const net::Address& peer, const net::IpBytes& 
     return false;
 }
 
+/// The number of the rule that decides about `peer`; as many as there are: none fits.
+std::size_t deciding_rule(const AccessRules& rules, const net::Address& peer) {
+    const net::IpBytes ip = peer.ip();
+    const auto rule = std::ranges::find_if(
+        rules.list, [&](const AccessRule& one) { return fits(one, peer, ip); });
+    return static_cast<std::size_t>(rule - rules.list.begin());
+}
+
+// ---- http ----
+
 /// `decided`: the rule that fits; as many as there are: none does.
-void tell_rules(const Exchange& exchange, const AccessRules& rules, std::size_t decided) {
+void tell_rules(const http::Exchange& exchange, const AccessRules& rules, std::size_t decided) {
     const std::string client = exchange.peer().host();
     for (std::size_t i = 0; i < rules.list.size(); ++i) {
         const char* const verdict = i < decided             ? "does not fit"
@@ -120,29 +132,25 @@ void tell_rules(const Exchange& exchange, const AccessRules& rules, std::size_t 
     }
 }
 
-Verdict check(Exchange& exchange, const void* settings) {
-    const AccessConf& conf = *static_cast<const AccessConf*>(settings);
-    const net::Address& peer = exchange.peer();
-    const net::IpBytes ip = peer.ip();
-    const auto rule = std::ranges::find_if(
-        conf.rules->list, [&](const AccessRule& one) { return fits(one, peer, ip); });
+http::Verdict check(http::Exchange& exchange, const void* settings) {
+    const AccessRules& rules = *static_cast<const AccessConf*>(settings)->rules;
+    const std::size_t decided = deciding_rule(rules, exchange.peer());
     if (exchange.trace != nullptr) [[unlikely]] {
-        tell_rules(exchange, *conf.rules, static_cast<std::size_t>(rule - conf.rules->list.begin()));
+        tell_rules(exchange, rules, decided);
     }
-    if (rule == conf.rules->list.end()) {
-        return Verdict::Declined;
+    if (decided == rules.list.size()) {
+        return http::Verdict::Declined;
     }
-    if (rule->allows) {
+    if (rules.list[decided].allows) {
         return http::allow_access(exchange);
     }
     if (!http::any_suffices(exchange)) {
-        http::write_error(exchange, http::client_level(exchange, log::Level::Error),
-                          "access forbidden by rule");
+        http::write_error(exchange, http::client_level(exchange, log::Level::Error), kForbidden);
     }
     return http::deny_access(exchange, 403);
 }
 
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
+http::BoundRule bind_http(http::Phase phase, conf::Level& level) {
     const AccessConf& conf = level.conf<AccessConf>();
     if (phase != http::Phase::Access || conf.rules->list.empty()) {
         return {};
@@ -150,15 +158,39 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
     return {.run = &check, .settings = &conf};
 }
 
+// ---- stream ----
+
+stream::Verdict check_session(stream::Session& session, const void* settings) {
+    const AccessRules& rules = *static_cast<const AccessConf*>(settings)->rules;
+    const std::size_t decided = deciding_rule(rules, session.peer());
+    if (decided == rules.list.size() || rules.list[decided].allows) {
+        return stream::Verdict::Declined;
+    }
+    stream::write_error(session, stream::client_level(session, log::Level::Error), kForbidden);
+    session.status = stream::kForbidden;
+    return stream::Verdict::Decided;
+}
+
+stream::BoundRule bind_stream(stream::Phase phase, conf::Level& level) {
+    const AccessConf& conf = level.conf<AccessConf>();
+    if (phase != stream::Phase::Access || conf.rules->list.empty()) {
+        return {};
+    }
+    return {.run = &check_session, .settings = &conf};
+}
+
 }  // namespace
 
 constexpr http::Module kAccess{
     .name = "access",
     .conf = &kConf,
-    .bind = &bind,
-    .variables = {},
-    .start_worker = nullptr,
-    .stop_worker = nullptr,
+    .bind = &bind_http,
+};
+
+constexpr stream::Module kStreamAccess{
+    .name = "access",
+    .conf = &kConf,
+    .bind = &bind_stream,
 };
 
 }  // namespace sluice::modules

@@ -19,9 +19,11 @@ extern const http::Module kRealIp;     ///< realip.cpp
 extern const http::Module kSplitClients;  ///< split_clients.cpp
 
 // The same rules for stream: the settings are the ones above.
+extern const stream::Module kStreamAccess;
 extern const stream::Module kStreamGeo;
 extern const stream::Module kStreamGeoip2;
 extern const stream::Module kStreamMap;
+extern const stream::Module kStreamRealIp;
 extern const stream::Module kStreamSplitClients;
 
 }  // namespace sluice::modules

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // realip: the client's address as a proxy tells it that is trusted to (set_real_ip_from), in a field
-// of the request. From then on it is the request's address everywhere: in rules, limits and logs.
+// of the request or by the PROXY protocol, which is all that a session of stream has. From then on it
+// is the client's address everywhere: in rules, limits and logs.
 // Runs in: any (settings), worker (rule).
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@
 #include "modules/shared/forwarded.h"
 #include "proto/http/exchange.h"
 #include "proto/http/trace.h"
+#include "proto/stream/session.h"
 
 namespace sluice::modules {
 
@@ -36,8 +38,9 @@ bool set_from(conf::Build& build, const conf::Directive& directive, RealIpConf& 
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<&RealIpConf::from, &set_from>(
-        "set_real_ip_from", conf::kAnyHttp, conf::take(1),
-        "A peer that is believed when it names the client: an address, a network, a host or unix:.")
+        "set_real_ip_from", conf::kAnyHttp | stream::kAnyStream, conf::take(1),
+        "A peer that is believed when it names the client (in stream: by the PROXY protocol): an "
+        "address, a network, a host or unix:.")
         .repeats(),
     conf::row<&RealIpConf::header>(
         "real_ip_header", conf::kAnyHttp, conf::take(1),
@@ -93,12 +96,14 @@ Verdict learn_client(Exchange& exchange, const void* settings) {
     return Verdict::Declined;
 }
 
-Verdict learn_proxied(Exchange& exchange, const void* settings) {
+/// What the connection began with, of an exchange or a session. A Verdict tells whose rule it is.
+template <class Subject, class Verdict>
+Verdict learn_proxied(Subject& subject, const void* settings) {
     const RealIpConf& conf = *static_cast<const RealIpConf*>(settings);
-    const net::ProxyHeader* const told = exchange.wire.proxied();
-    if (exchange.client == nullptr && told != nullptr &&
-        conf.from->contains(exchange.wire.peer())) {
-        exchange.client = exchange.arena.make<net::Address>(told->client.unpack());
+    const net::ProxyHeader* const told = subject.wire.proxied();
+    if (subject.client == nullptr && told != nullptr &&
+        conf.from->contains(subject.wire.peer())) {
+        subject.client = subject.arena.template make<net::Address>(told->client.unpack());
     }
     return Verdict::Declined;
 }
@@ -116,15 +121,23 @@ bool differs_from_server(const conf::Level& level) {
 }
 
 // nginx asks before the server's rules and, for what a location says, before its limits.
-http::BoundRule bind(http::Phase phase, conf::Level& level) {
+http::BoundRule bind_http(http::Phase phase, conf::Level& level) {
     const RealIpConf& conf = level.conf<RealIpConf>();
     const bool is_asked = phase == http::Phase::ServerRewrite ||
                           (phase == http::Phase::Preaccess && differs_from_server(level));
     if (!is_asked || conf.from->empty()) {
         return {};
     }
-    return {.run = *conf.header == kProxyProtocol ? &learn_proxied : &learn_client,
+    return {.run = *conf.header == kProxyProtocol ? &learn_proxied<Exchange, Verdict> : &learn_client,
             .settings = &conf};
+}
+
+stream::BoundRule bind_stream(stream::Phase phase, conf::Level& level) {
+    const RealIpConf& conf = level.conf<RealIpConf>();
+    if (phase != stream::Phase::PostAccept || conf.from->empty()) {
+        return {};
+    }
+    return {.run = &learn_proxied<stream::Session, stream::Verdict>, .settings = &conf};
 }
 
 }  // namespace
@@ -132,7 +145,13 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
 constexpr http::Module kRealIp{
     .name = "realip",
     .conf = &kConf,
-    .bind = &bind,
+    .bind = &bind_http,
+};
+
+constexpr stream::Module kStreamRealIp{
+    .name = "realip",
+    .conf = &kConf,
+    .bind = &bind_stream,
 };
 
 }  // namespace sluice::modules

@@ -11,5 +11,6 @@ extern const stream::Module kStreamEcho;    ///< echo.cpp
 extern const stream::Module kStreamPass;    ///< pass.cpp
 extern const stream::Module kStreamProxy;   ///< proxy.cpp
 extern const stream::Module kStreamReturn;  ///< return.cpp
+extern const stream::Module kStreamSet;     ///< set.cpp
 
 }  // namespace sluice::modules
