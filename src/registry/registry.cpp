@@ -77,6 +77,7 @@ constexpr const stream::Module* kStreamModules[] = {
     &modules::kStreamSplitClients,
     &modules::kStreamRealIp,  // before whatever asks for the client
     &modules::kStreamSet,
+    &modules::kStreamLimitConn,
     &modules::kStreamAccess,
     &modules::kStreamProxy,
     &modules::kStreamReturn,

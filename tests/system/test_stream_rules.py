@@ -145,5 +145,213 @@ class Tables(SluiceTest):
             "http { map $host $b { default 1; } } stream { server { listen 127.0.0.1:%%PORT%%; return $b; } }"))
 
 
+class Access(SluiceTest):
+    conf = """
+    stream {
+        deny 192.0.2.7;
+        server { listen 127.0.0.1:%%PORT%%; allow 127.0.0.0/8; deny all; return ok; }
+        server { listen 127.0.0.1:%%PORT2%%; deny 127.0.0.1; allow all; return ok; }
+        server { listen unix:%%DIR%%/allowed; allow unix:; deny all; return ok; }
+        server { listen unix:%%DIR%%/denied; deny unix:; return ok; }
+        server { listen 127.0.0.1:%%PORT3%% proxy_protocol; set_real_ip_from 127.0.0.1; return "ok $remote_addr"; }
+        server { listen 127.0.0.1:%%PORT4%% proxy_protocol; return "ok $remote_addr"; }
+    }
+    """
+
+    def test_the_first_rule_that_fits_decides(self):
+        self.assertEqual(ask(self.server.port), "ok")
+        self.assertEqual(ask(self.server.port_number(2)), "")
+        self.server.wait_logged(re.compile(
+            r"\[info\] .* access forbidden by rule, client: 127\.0\.0\.1, server: 127\.0\.0\.1:"
+            + str(self.server.port_number(2))))
+
+    def test_of_unix_sockets(self):
+        self.assertEqual(ask(self.server.dir / "allowed"), "ok")
+        self.assertEqual(ask(self.server.dir / "denied"), "")
+
+    def test_rules_of_stream_hold_in_a_server_without_its_own(self):
+        told = b"PROXY TCP4 192.0.2.7 192.0.2.2 1 2\r\n"
+
+        self.assertEqual(ask(self.server.port_number(3), told), "")
+        self.assertEqual(ask(self.server.port_number(4), told), "ok 127.0.0.1")
+        self.assertEqual(ask(self.server.port_number(3), TCP4), "ok 192.0.2.1")
+
+    def test_nginx_says_it_at_error(self):
+        server = self.serve("compat nginx; stream { server { listen 127.0.0.1:%%PORT%%; deny all; return ok; } }")
+
+        self.assertEqual(ask(server.port), "")
+        server.wait_logged(re.compile(r"\[error\] .* access forbidden by rule"))
+
+    def test_mistakes_are_refused(self):
+        for text in ("allow 10.0.0.0/99;", "deny nobody;"):
+            with self.subTest(text):
+                self.assertIn("invalid parameter", self.refusal_of(
+                    "stream { server { listen 127.0.0.1:%%PORT%%; " + text + " return ok; } }"))
+
+
+class RealIp(SluiceTest):
+    conf = """
+    stream {
+        set_real_ip_from 127.0.0.0/8;
+        server { listen 127.0.0.1:%%PORT%% proxy_protocol; return "SHOWN"; }
+        server { listen 127.0.0.1:%%PORT2%% proxy_protocol; set_real_ip_from 10.0.0.0/8; return "SHOWN"; }
+        server { listen 127.0.0.1:%%PORT3%%; return "SHOWN"; }
+        server { listen unix:%%DIR%%/socket proxy_protocol; set_real_ip_from unix:; return "SHOWN"; }
+        server { listen 127.0.0.1:%%PORT4%% proxy_protocol; set_real_ip_from localhost; return "SHOWN"; }
+    }
+    """.replace("SHOWN", "$remote_addr:$remote_port $realip_remote_addr")
+
+    def test_a_trusted_peer_names_the_client(self):
+        self.assertEqual(ask(self.server.port, TCP4), "192.0.2.1:123 127.0.0.1")
+        self.assertEqual(ask(self.server.dir / "socket", TCP4), "192.0.2.1:123 unix:")
+        self.assertEqual(ask(self.server.port_number(4), TCP4), "192.0.2.1:123 127.0.0.1")
+
+    def test_a_stranger_does_not(self):
+        self.assertRegex(ask(self.server.port_number(2), TCP4), r"^127\.0\.0\.1:\d+ 127\.0\.0\.1$")
+
+    def test_without_the_protocol_the_peer_is_the_client(self):
+        self.assertRegex(ask(self.server.port_number(3)), r"^127\.0\.0\.1:\d+ 127\.0\.0\.1$")
+
+    def test_fields_are_of_http_only(self):
+        for text in ("real_ip_header X-Real-IP;", "real_ip_recursive on;"):
+            with self.subTest(text):
+                self.assertIn("directive is not allowed here", self.refusal_of(
+                    "stream { " + text + " server { listen 127.0.0.1:%%PORT%%; return ok; } }"))
+
+
+class Set(SluiceTest):
+    conf = """
+    stream {
+        map $first $mapped { default "of $first"; }
+        map $server_port $replaced { default table; }
+        server {
+            listen 127.0.0.1:%%PORT%%;
+            set $first a;
+            set $second "$first$first";
+            set $first "${second}b";
+            set $replaced set;
+            return "$first|$second|$mapped|$replaced";
+        }
+        server { listen 127.0.0.1:%%PORT2%%; return "$first|$mapped|$replaced"; }
+    }
+    """
+
+    def test_in_the_order_of_the_file(self):
+        self.assertEqual(ask(self.server.port), "aab|aa|of aab|set")
+
+    def test_a_server_has_its_own(self):
+        self.assertEqual(ask(self.server.port_number(2)), "|of |table")
+
+    def test_mistakes_are_refused(self):
+        cases = {"set $status 1;": 'the duplicate "status" variable',
+                 "set name 1;": 'invalid variable name "name"',
+                 "set $a $http_host;": 'unknown "http_host" variable'}
+        for text, complaint in cases.items():
+            with self.subTest(text):
+                self.assertIn(complaint, self.refusal_of(
+                    "stream { server { listen 127.0.0.1:%%PORT%%; " + text + " return ok; } }"))
+        self.assertIn('"set" directive is not allowed here', self.refusal_of(
+            "stream { set $a 1; server { listen 127.0.0.1:%%PORT%%; return ok; } }"))
+
+
+class LimitConn(SluiceTest):
+    conf = """
+    stream {
+        limit_conn_zone $server_port zone=one:1m;
+        limit_conn_zone $nothing zone=keyless:1m;
+        map $protocol $nothing { default ""; }
+        map $limit_conn_status $told { default $limit_conn_status; }
+        limit_conn one 1;
+        server { listen 127.0.0.1:%%PORT%%; echo; }
+        server { listen 127.0.0.1:%%PORT2%%; limit_conn_dry_run on; preread_timeout 30s; return "$limit_conn_status"; }
+        server { listen 127.0.0.1:%%PORT3%%; limit_conn keyless 1; echo; }
+        server { listen 127.0.0.1:%%PORT4%%; limit_conn one 2; limit_conn_log_level notice; echo; }
+        server { listen 127.0.0.1:%%PORT5%%; limit_conn keyless 1; return "[$limit_conn_status]"; }
+    }
+    """
+    workers = 2
+
+    def held(self, port):
+        """A session that has got an answer, so that it is counted."""
+        client = reach(port)
+        self.addCleanup(client.close)
+        client.sendall(b"x")
+        self.assertEqual(client.recv(1), b"x")
+        return client
+
+    def test_one_more_is_turned_away_until_one_ends(self):
+        port = self.server.port
+        first = self.held(port)
+
+        self.assertEqual(ask(port, b"y"), "")
+        self.server.wait_logged(re.compile(
+            rf'\[info\] .* limiting connections by zone "one", client: 127\.0\.0\.1, server: 127\.0\.0\.1:{port}'))
+
+        first.close()
+        wait_for(lambda: self.is_served(port), what="the place to be free")
+
+    def is_served(self, port):
+        with reach(port) as client:
+            try:
+                client.sendall(b"z")
+                return client.recv(1) == b"z"
+            except (BrokenPipeError, ConnectionResetError):
+                return False
+
+    def test_a_server_has_its_own_limits(self):
+        port = self.server.port_number(4)
+        self.held(port)
+        self.held(port)
+
+        self.assertEqual(ask(port), "")
+        self.server.wait_logged(re.compile(r"\[notice\] .* limiting connections by zone"))
+
+    def test_no_key_no_limit(self):
+        for _ in range(3):
+            self.held(self.server.port_number(3))
+
+        self.assertEqual(ask(self.server.port_number(5)), "[]")
+
+    def test_the_variable_tells_who_passes(self):
+        self.assertEqual(ask(self.server.port_number(2)), "PASSED")
+
+    def test_a_dry_run_turns_nobody_away(self):
+        server = self.serve("""stream {
+            limit_conn_zone $protocol zone=all:1m;
+            limit_conn all 1;
+            server { listen 127.0.0.1:%%PORT%%; echo; }
+            server { listen 127.0.0.1:%%PORT2%%; limit_conn_dry_run on; return "$limit_conn_status"; }
+        }""")
+        self.held(server.port)
+
+        self.assertEqual(ask(server.port_number(2)), "REJECTED_DRY_RUN")
+        server.wait_logged('limiting connections, dry run by zone "all"')
+
+    def test_a_killed_worker_leaves_no_places(self):
+        server = self.serve("""stream {
+            limit_conn_zone $server_port zone=one:1m;
+            server { listen 127.0.0.1:%%PORT%%; limit_conn one 1; echo; }
+        }""")
+        self.held(server.port)
+        server.kill_worker()
+
+        self.held(server.port)
+
+    def test_mistakes_are_refused(self):
+        server = "server { listen 127.0.0.1:%%PORT%%; limit_conn one 1; return ok; }"
+        http = "http { limit_conn_zone $host zone=one:1m; }"
+        zone = "limit_conn_zone $protocol zone=one:1m;"
+        cases = {
+            "stream { " + server + " }": 'zero size shared memory zone "one"',
+            http + "stream { " + server + " }": 'the shared memory zone "one" is declared in another block',
+            http + "stream { " + zone + server + " }": "one",
+            "stream { " + zone + server.replace("one 1", "one 0") + " }": 'invalid number of connections "0"',
+            "stream { limit_conn_status 503; " + zone + server + " }": '"limit_conn_status" directive is not allowed here',
+        }
+        for text, complaint in cases.items():
+            with self.subTest(text):
+                self.assertIn(complaint, self.refusal_of(text))
+
+
 if __name__ == "__main__":
     unittest.main()

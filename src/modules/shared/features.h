@@ -22,6 +22,7 @@ extern const http::Module kSplitClients;  ///< split_clients.cpp
 extern const stream::Module kStreamAccess;
 extern const stream::Module kStreamGeo;
 extern const stream::Module kStreamGeoip2;
+extern const stream::Module kStreamLimitConn;
 extern const stream::Module kStreamMap;
 extern const stream::Module kStreamRealIp;
 extern const stream::Module kStreamSplitClients;

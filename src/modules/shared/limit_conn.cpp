@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// limit_conn: how many requests a key may have in progress at a time, over all workers. A key's
-// entry has one count for each worker that serves it, named by the worker's slot and the slot's
+// limit_conn: how many requests, or sessions of stream, a key may have in progress at a time, over all
+// workers. A key's entry has one count for each worker that serves it, named by the worker's slot and the slot's
 // epoch: what a killed worker had counted is recognised as a dead one's and forgotten.
 // Runs in: any (settings), worker (rule).
 #include <cstring>
+#include <type_traits>
 
 #include "base/ascii.h"
 #include "modules/shared/features.h"
@@ -12,13 +13,12 @@
 #include "proto/http/error_line.h"
 #include "proto/http/exchange.h"
 #include "proto/http/trace.h"
+#include "proto/stream/error_line.h"
+#include "proto/stream/session.h"
 
 namespace sluice::modules {
 
 namespace {
-
-using http::Exchange;
-using http::Verdict;
 
 /// limit_conn.
 struct Limit : LimitUse {
@@ -33,9 +33,9 @@ struct Limits {
 struct LimitConnConf {
     static constexpr shm::ZoneKind kZoneKind{
         .name = "limit_conn",
-        .unsaved_because = "its counts are of requests in progress, which end with the server"};
+        .unsaved_because = "its counts are of what is in progress, which ends with the server"};
 
-    LimitZone* zones = nullptr;  ///< of the http level
+    LimitZone* zones = nullptr;  ///< of the level of http or stream
     conf::Setting<Limits> limits;
     conf::Setting<LimitStatus> status;
     conf::Setting<LimitLogLevel> log_level;
@@ -67,26 +67,28 @@ bool set_limit(conf::Build& build, const conf::Directive& directive, LimitConnCo
     return add_limit<LimitConnConf>(build, directive, limit, conf.limits.value.first);
 }
 
+constexpr conf::ContextMask kWhere = conf::kAnyHttp | stream::kAnyStream;
+
 constexpr conf::Row kRows[] = {
     conf::row_fn<LimitConnConf, &set_zone>(
-        "limit_conn_zone", conf::kHttp, conf::take_range(2, 3),
-        "A shared zone that counts requests in progress by key: zone=NAME:SIZE.")
+        "limit_conn_zone", conf::kHttp | conf::kStream, conf::take_range(2, 3),
+        "A shared zone that counts requests, or sessions, in progress by key: zone=NAME:SIZE.")
         .repeats(),
     conf::row_fn<&LimitConnConf::limits, &set_limit>(
-        "limit_conn", conf::kAnyHttp, conf::take(2),
-        "How many requests a key of the zone may have in progress at a time.")
+        "limit_conn", kWhere, conf::take(2),
+        "How many requests, or sessions, a key of the zone may have in progress at a time.")
         .repeats(),
     conf::row<&LimitConnConf::status>(
         "limit_conn_status", conf::kAnyHttp, conf::take(1),
         "The status of requests over the limit.")
         .defaults("503").better("429"),
     conf::row<&LimitConnConf::log_level>(
-        "limit_conn_log_level", conf::kAnyHttp, conf::take(1),
-        "The level of lines about refused requests.")
+        "limit_conn_log_level", kWhere, conf::take(1),
+        "The level of lines about refused requests and sessions.")
         .defaults("error").better("info"),
     conf::row<&LimitConnConf::dry_run>(
-        "limit_conn_dry_run", conf::kAnyHttp, conf::flag(),
-        "Count and log, but let every request pass.")
+        "limit_conn_dry_run", kWhere, conf::flag(),
+        "Count and log, but let everyone pass.")
         .defaults("off"),
 };
 constexpr conf::ConfKind kKind = conf::kind<LimitConnConf>("limit_conn", kRows);
@@ -172,7 +174,7 @@ class Counts {
     std::array<WorkerCount, kMostWorkers> counts_;
 };
 
-/// Counts one more request of the key. False: that is one too many, and it is not counted.
+/// Counts one more of the key. False: that is one too many, and it is not counted.
 bool enter(const Limit& limit, std::string_view key, Millis now) {
     bool may_pass = true;
     const auto change = [&](shm::Draft& draft) {
@@ -189,14 +191,7 @@ bool enter(const Limit& limit, std::string_view key, Millis now) {
     return may_pass;
 }
 
-/// A counted request: given back when its exchange ends.
-struct Place : http::Holding {
-    const conf::ZoneSpec* zone = nullptr;
-    std::string_view key;
-};
-
-void leave(http::Holding& held) noexcept {
-    const Place& place = static_cast<Place&>(held);
+void leave(const conf::ZoneSpec& zone, std::string_view key) {
     const auto change = [&](shm::Draft& draft) {
         Counts counts(draft, worker_context());
         WorkerCount* const own = counts.own();
@@ -205,75 +200,174 @@ void leave(http::Holding& held) noexcept {
         }
         return counts.store(draft);
     };
-    static_cast<void>(zone_of(*place.zone).update(place.key, worker_context().loop.now(), change));
+    static_cast<void>(zone_of(zone).update(key, worker_context().loop.now(), change));
 }
 
-// ---- the rule ----
+// ---- what an exchange or a session holds ----
 
-/// Gives back what this request has taken of the limits before the one that refuses it.
-void give_back(Exchange& exchange) {
-    for (http::Holding** at = &exchange.holdings; *at != nullptr;) {
-        http::Holding& held = **at;
-        if (held.release != &leave) {
+template <class Subject>
+using HoldingOf = std::remove_pointer_t<decltype(Subject::holdings)>;
+
+/// A counted request or session: given back when it ends.
+template <class Subject>
+struct Place : HoldingOf<Subject> {
+    const conf::ZoneSpec* zone = nullptr;
+    std::string_view key;
+};
+
+template <class Subject>
+void give_place_back(HoldingOf<Subject>& held) noexcept {
+    const auto& place = static_cast<const Place<Subject>&>(held);
+    leave(*place.zone, place.key);
+}
+
+/// Gives back what the subject has taken of the limits before the one that refuses it.
+template <class Subject>
+void give_all_back(Subject& subject) {
+    for (HoldingOf<Subject>** at = &subject.holdings; *at != nullptr;) {
+        HoldingOf<Subject>& held = **at;
+        if (held.release != &give_place_back<Subject>) {
             at = &held.next;
             continue;
         }
         *at = held.next;
-        leave(held);
+        give_place_back<Subject>(held);
     }
 }
 
-Verdict turn_away(Exchange& exchange,
-                  const LimitConnConf& conf,
-                  const Limit& limit,
-                  LimitNote& note) {
-    const bool is_dry = *conf.dry_run;
-    http::write_error(exchange, conf.log_level->level, "limiting connections{} by zone \"{}\"",
-                      is_dry ? ", dry run" : "", limit.zone_name);
-    note.outcome = is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
-    give_back(exchange);
-    return is_dry ? Verdict::Declined : refuse(exchange, *conf.status, 1);
+enum class Entering : std::uint8_t { Passed, NoKey, Refused, NoMemory };
+
+/// Takes a place of one limit for `subject`, which holds it; `key` becomes the limit's for it.
+template <class Subject>
+Entering take_place(Subject& subject, const Limit& limit, std::string_view& key) {
+    const std::string_view rendered = subject.render(limit.zone->key);
+    if (rendered.data() == nullptr) {
+        return Entering::NoMemory;
+    }
+    if (rendered.empty() || rendered.size() > shm::kMaxKeyBytes) {
+        return Entering::NoKey;
+    }
+    auto* const place = subject.arena.template make<Place<Subject>>();
+    key = subject.arena.copy(rendered);
+    if (place == nullptr || key.data() == nullptr) {
+        return Entering::NoMemory;
+    }
+    if (!enter(limit, key, worker_context().loop.now())) {
+        return Entering::Refused;
+    }
+    place->release = &give_place_back<Subject>;
+    place->zone = limit.zone->zone;
+    place->key = key;
+    subject.hold(*place);
+    return Entering::Passed;
 }
 
-Verdict limit_connections(Exchange& exchange, const void* settings) {
+constexpr fmt::format_string<const char*, std::string_view> kRefusal =
+    "limiting connections{} by zone \"{}\"";
+
+constexpr const char* kPassed = "PASSED";
+
+const char* log_mark(bool is_dry) {
+    return is_dry ? ", dry run" : "";
+}
+
+const char* outcome_of(bool is_dry) {
+    return is_dry ? "REJECTED_DRY_RUN" : "REJECTED";
+}
+
+constexpr std::string_view kStatusSentence =
+    "What limit_conn did: PASSED, REJECTED or REJECTED_DRY_RUN.";
+
+// ---- http ----
+
+http::Verdict turn_away(http::Exchange& exchange,
+                        const LimitConnConf& conf,
+                        const Limit& limit,
+                        LimitNote& note) {
+    const bool is_dry = *conf.dry_run;
+    http::write_error(exchange, conf.log_level->level, kRefusal, log_mark(is_dry), limit.zone_name);
+    note.outcome = outcome_of(is_dry);
+    give_all_back(exchange);
+    return is_dry ? http::Verdict::Declined : refuse(exchange, *conf.status, 1);
+}
+
+http::Verdict limit_requests_in_progress(http::Exchange& exchange, const void* settings) {
     const auto& conf = *static_cast<const LimitConnConf*>(settings);
     if (find_note(exchange, LimitKind::Connections) != nullptr) {
-        return Verdict::Declined;
+        return http::Verdict::Declined;
     }
-    const Millis now = worker_context().loop.now();
     for (const Limit* limit = conf.limits->first; limit != nullptr; limit = limit->next) {
-        const std::string_view rendered = exchange.render(limit->zone->key);
-        if (rendered.data() == nullptr) {
-            return exchange.finish(500);
-        }
-        if (rendered.empty() || rendered.size() > shm::kMaxKeyBytes) {
+        std::string_view key;
+        const Entering entering = take_place(exchange, *limit, key);
+        if (entering == Entering::NoKey) {
             http::tell(exchange, http::Topic::Limit, limit->at, "no key, no limit");
             continue;
         }
         LimitNote* const note = take_note(exchange, LimitKind::Connections);
-        auto* const place = exchange.arena.make<Place>();
-        const std::string_view key = exchange.arena.copy(rendered);
-        if (note == nullptr || place == nullptr || key.data() == nullptr) {
+        if (note == nullptr || entering == Entering::NoMemory) {
             return exchange.finish(500);
         }
-        note->outcome = "PASSED";
-        if (!enter(*limit, key, now)) {
+        note->outcome = kPassed;
+        if (entering == Entering::Refused) {
             return turn_away(exchange, conf, *limit, *note);
         }
         http::tell(exchange, http::Topic::Limit, limit->at,
                    "key \"{}\" in an empty copy of zone \"{}\": passes", key, limit->zone_name);
-        place->release = &leave;
-        place->zone = limit->zone->zone;
-        place->key = key;
-        exchange.hold(*place);
     }
-    return Verdict::Declined;
+    return http::Verdict::Declined;
 }
 
 constexpr script::VariableRow kVariables[] = {
     {.name = "limit_conn_status",
      .get = &limit_outcome<LimitKind::Connections>,
-     .sentence = "What limit_conn did: PASSED, REJECTED or REJECTED_DRY_RUN."},
+     .sentence = kStatusSentence},
+};
+
+// ---- stream ----
+
+stream::Verdict limit_sessions(stream::Session& session, const void* settings) {
+    const auto& conf = *static_cast<const LimitConnConf*>(settings);
+    for (const Limit* limit = conf.limits->first; limit != nullptr; limit = limit->next) {
+        std::string_view key;
+        switch (take_place(session, *limit, key)) {
+            case Entering::NoKey:
+                break;
+            case Entering::Passed:
+                session.limit_note = kPassed;
+                break;
+            case Entering::NoMemory:
+                session.status = stream::kInternalError;
+                return stream::Verdict::Decided;
+            case Entering::Refused: {
+                const bool is_dry = *conf.dry_run;
+                stream::write_error(session, conf.log_level->level, kRefusal, log_mark(is_dry),
+                                    limit->zone_name);
+                session.limit_note = outcome_of(is_dry);
+                give_all_back(session);
+                session.status = is_dry ? session.status : stream::kUnavailable;
+                return is_dry ? stream::Verdict::Declined : stream::Verdict::Decided;
+            }
+        }
+    }
+    return stream::Verdict::Declined;
+}
+
+stream::BoundRule bind_sessions(stream::Phase phase, conf::Level& level) {
+    const LimitConnConf& conf = level.conf<LimitConnConf>();
+    if (phase != stream::Phase::Preaccess || conf.limits->first == nullptr) {
+        return {};
+    }
+    return {.run = &limit_sessions, .settings = &conf};
+}
+
+script::Value session_outcome(const void* subject, Arena&, std::string_view) {
+    const auto* const note =
+        static_cast<const char*>(static_cast<const stream::Session*>(subject)->limit_note);
+    return note == nullptr ? script::Value::none() : script::Value{note};
+}
+
+constexpr script::VariableRow kStreamVariables[] = {
+    {.name = "limit_conn_status", .get = &session_outcome, .sentence = kStatusSentence},
 };
 
 }  // namespace
@@ -281,8 +375,17 @@ constexpr script::VariableRow kVariables[] = {
 constexpr http::Module kLimitConn{
     .name = "limit_conn",
     .conf = &kConf,
-    .bind = &bind_limits<LimitConnConf, &limit_connections>,
+    .bind = &bind_limits<LimitConnConf, &limit_requests_in_progress>,
     .variables = kVariables,
+    .start_worker = &use_worker_context,
+    .stop_worker = nullptr,
+};
+
+constexpr stream::Module kStreamLimitConn{
+    .name = "limit_conn",
+    .conf = &kConf,
+    .bind = &bind_sessions,
+    .variables = kStreamVariables,
     .start_worker = &use_worker_context,
     .stop_worker = nullptr,
 };

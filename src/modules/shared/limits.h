@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What limit_req and limit_conn share: the zones that they declare and use, settings of every limit,
+// What limit_req and limit_conn share: the zones that they declare and use, settings of every limit;
 // the note that an exchange carries, the refusal.
 // Runs in: any (settings), worker.
 #pragma once
@@ -60,6 +60,12 @@ void resolve_limit(conf::Build& build, void* object) {
         for (const LimitZone* one = at->conf<Conf>().zones; one != nullptr; one = one->next) {
             use.zone = one->zone == spec ? one : use.zone;
         }
+    }
+    if (spec != nullptr && use.zone == nullptr) {  // declared in http and used in stream, or so
+        build.error(use.at,
+                    "the shared memory zone \"" + std::string(use.zone_name) +
+                        "\" is declared in another block",
+                    "a zone of its own for each of http and stream");
     }
 }
 

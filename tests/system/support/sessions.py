@@ -32,6 +32,8 @@ def read_to_end(client):
 def ask(target, data=b""):
     """What a session answers to `data`, as text."""
     with reach(target) as client:
-        if data:
+        try:
             client.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was over before
         return read_to_end(client).decode("latin-1")
