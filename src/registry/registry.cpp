@@ -16,6 +16,7 @@
 #include "modules/http/features.h"
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
+#include "modules/shared/health_check.h"
 #include "modules/shared/upstream_section.h"
 #include "modules/shared/zone_section.h"
 #include "modules/shared/zone_state.h"
@@ -92,6 +93,7 @@ constexpr const conf::Module* kProcessModules[] = {
     &modules::kZoneState,
     &upstream::kUpstreamModule,
     &conf::kDataFileModule,
+    &modules::kHealthCheck,
     &modules::kLeastConn,
     &modules::kLeastTime,
     &modules::kHash,

@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "conf/generation.h"
 #include "conf/parse_as.h"
+#include "upstream/check_spec.h"
 #include "upstream/endpoint.h"
 #include "upstream/peer_store.h"
 #include "upstream/resolver_conf.h"
@@ -304,6 +305,35 @@ void find_target(conf::Build& build, void* object) {
     use.spec = implicit_group(build, use, *endpoint);
 }
 
+// ---- checks ----
+
+struct CheckUse {
+    const conf::Directive* directive = nullptr;
+    conf::Level* level = nullptr;
+    const CheckSpec* check = nullptr;
+};
+
+void attach_check(conf::Build& build, void* object) {
+    const CheckUse& use = *static_cast<CheckUse*>(object);
+    const UpstreamConf& conf = use.level->conf<UpstreamConf>();
+    const GroupSpec* group = conf.group;
+    if (group == nullptr && conf.target != nullptr) {
+        group = conf.target->spec;
+    }
+    if (group == nullptr) {
+        build.error(*use.directive, "\"health_check\" has nothing to check",
+                    "it beside a proxy_pass without variables, or in an upstream block");
+        return;
+    }
+    if (group->check != nullptr) {
+        build.error(*use.directive,
+                    "upstream \"" + std::string(group->name) + "\" has a health_check already",
+                    "one: another is in " + place_of(build, group->check->at));
+        return;
+    }
+    group->check = use.check;
+}
+
 }  // namespace
 
 constexpr conf::Module kUpstreamModule{"upstream", &kKind};
@@ -330,7 +360,15 @@ void use_target(conf::Build& build,
     use.at = argument;
     use.default_port = default_port;
     use.level = &build.level();
+    build.level().conf<UpstreamConf>().target = &use;
     build.on_frozen(&find_target, &use);
+}
+
+void use_check(conf::Build& build, const conf::Directive& directive, const CheckSpec& check) {
+    CheckUse& use = *build.arena().make<CheckUse>(&directive, &build.level(), &check);
+    // Twice put off: by then every proxy_pass has found its group.
+    build.on_frozen(
+        [](conf::Build& at_end, void* object) { at_end.on_frozen(&attach_check, object); }, &use);
 }
 
 const GroupSpec* find_block(const conf::Level& level, std::string_view name) {

@@ -21,10 +21,14 @@ class Upstreams;
 
 inline constexpr conf::ContextMask kAnyUpstream = conf::kUpstream | conf::kStreamUpstream;
 
+struct TargetUse;
+
 /// The settings of this room at one level.
 struct UpstreamConf {
     /// In an `upstream` block: the group that it describes; its balancer's rows fill it.
     GroupSpec* group = nullptr;
+    /// What a proxy_pass at this very level names; null: nothing, or variables.
+    TargetUse* target = nullptr;
     /// At main: all groups of the generation, and all resolvers.
     GroupSpec* groups = nullptr;
     struct ResolverList {
@@ -70,6 +74,11 @@ void use_target(conf::Build& build,
                 std::string_view text,
                 std::optional<std::uint16_t> default_port,
                 TargetUse& use);
+
+/// For `health_check`: lets `check` hold for the group of the block that is being read, or for the
+/// one that a proxy_pass beside it names. Errors are reported when frozen. `check` lives as long as
+/// the generation.
+void use_check(conf::Build& build, const conf::Directive& directive, const CheckSpec& check);
 
 /// The `upstream` block of that name in the http or stream block around `level`, or null: for names
 /// that are known only at run time.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "log/log.h"
+#include "upstream/check_spec.h"
 
 namespace sluice::upstream {
 
@@ -158,7 +159,19 @@ void Group::add_peer(PeerSet& set,
         state.effective_weight.set(peer->weight);
         state.current_weight.set(0);
     }
+    set_health(state);
     tier.emplace_back(peer.release());
+}
+
+/// What a configuration without checks must not inherit, and what `mandatory` begins with.
+void Group::set_health(PeerState& state) const {
+    if (spec_.check == nullptr) {
+        state.health.set(Health::Unknown);
+        state.check_fails.set(0);
+        state.check_passes.set(0);
+    } else if (spec_.check->is_mandatory && state.health.get() == Health::Unknown) {
+        state.health.set(Health::Unhealthy);
+    }
 }
 
 }  // namespace sluice::upstream

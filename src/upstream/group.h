@@ -76,6 +76,8 @@ class Group {
     void add_resolved(PeerSet& set, ResolvedServer& server, Millis now);
     void add_peer(PeerSet& set, std::unique_ptr<Peer> peer, std::string_view server, Millis now);
 
+    void set_health(PeerState& state) const;
+
     const GroupSpec& spec_;
     PeerStore& store_;
     GroupState& state_;

@@ -82,7 +82,7 @@ struct GroupSpec {
     conf::ZoneSpec* zone = nullptr;          ///< null: each worker on its own
     const ResolverSpec* resolver = nullptr;  ///< null: nothing to resolve
     Millis resolver_timeout{30'000};
-    const CheckSpec* check = nullptr;        ///< active checks; null: none
+    mutable const CheckSpec* check = nullptr;  ///< active checks, set when frozen; null: none
     conf::Position at;
     conf::Level* level = nullptr;            ///< of the block, or where the address stands
     GroupSpec* next = nullptr;

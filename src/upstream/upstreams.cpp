@@ -50,7 +50,7 @@ void Upstreams::adopt(conf::Generation& generation) {
         Group& group = generation.keep(std::make_unique<Group>(*spec, store, now));
         spec->attached = &group;
         groups_.push_back(&group);
-        if (!group.resolved().empty()) {
+        if (!group.resolved().empty() || spec->check != nullptr) {
             cared_.push_back(std::make_unique<Cared>());
             cared_.back()->group = &group;
             care(*cared_.back(), now);
@@ -83,7 +83,13 @@ void Upstreams::care(Cared& cared, Millis now) {
     }
     if (!cared.is_ours) {
         cared.refreshers.clear();
+        cared.checker.reset();
         return;
+    }
+    if (cared.checker != nullptr) {
+        cared.checker->follow(now);
+    } else if (group.spec().check != nullptr) {
+        cared.checker = std::make_unique<Checker>(worker_.loop, group);
     }
     if (!cared.refreshers.empty()) {
         return;

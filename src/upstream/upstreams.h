@@ -14,6 +14,7 @@
 #include "conf/generation.h"
 #include "event/timer.h"
 #include "net/service.h"
+#include "upstream/checker.h"
 #include "upstream/group.h"
 #include "upstream/peer_store.h"
 #include "upstream/refresher.h"
@@ -44,6 +45,7 @@ class Upstreams final : public net::Service {
         Group* group = nullptr;
         bool is_ours = false;
         std::vector<std::unique_ptr<Refresher>> refreshers;
+        std::unique_ptr<Checker> checker;
     };
 
     void adopt(conf::Generation& generation);
