@@ -345,6 +345,22 @@ http {
             reply = self.server.get(f"/t{status}")
             self.assertEqual((reply.status, reply.text), (status, "t"))
 
+    def test_conditions_are_judged_without_validators(self):
+        # As nginx answers. Where it has 412 for a date that nothing has, and 304 for a POST, RFC 9110
+        # (13.1.4, 13.1.2) is followed.
+        past, future = "Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2035 00:00:00 GMT"
+        for method, fields, status in (
+                ("GET", {"If-None-Match": "*"}, 304), ("HEAD", {"If-None-Match": "*"}, 304),
+                ("GET", {"If-None-Match": '"a"'}, 200), ("GET", {"If-Match": "*"}, 200),
+                ("GET", {"If-Match": '"a"'}, 412), ("GET", {"If-Unmodified-Since": past}, 200),
+                ("GET", {"If-Modified-Since": future}, 200),
+                ("POST", {"If-None-Match": "*"}, 412), ("POST", {"If-Match": '"a"'}, 412)):
+            reply = self.server.get("/page", fields, method=method)
+            self.assertEqual(reply.status, status, f"{method} {fields}")
+            if status == 304:
+                self.assertEqual((reply.text, reply.header("Content-Type")), ("", None))
+        self.assertEqual(self.server.get("/t408", {"If-None-Match": "*"}).status, 408)
+
     def test_old_browsers_are_led_on_by_a_page(self):
         msie = {"User-Agent": "Mozilla/4.0 (compatible; MSIE 7.0)"}
         reply = self.server.get("/msie", msie)

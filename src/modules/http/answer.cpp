@@ -4,6 +4,7 @@
 #include "modules/http/answer.h"
 
 #include "base/ascii.h"
+#include "proto/http/conditionals.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/site.h"
 #include "script/dialect.h"
@@ -36,6 +37,15 @@ Verdict close_silently(Exchange& exchange, int status) {
     exchange.reply.closes = true;
     exchange.reply.length = 0;
     return Verdict::Decided;
+}
+
+/// A 200 is a representation without validators: If-Match: *, If-None-Match: * and dates are judged.
+http::Condition judge(const Exchange& exchange, int status) {
+    if (status != 200 || exchange.error_status != 0) {
+        return http::Condition::Proceed;
+    }
+    return http::judge_conditions(exchange.request, {},
+                                  *exchange.location->core->if_modified_since);
 }
 
 }  // namespace
@@ -77,6 +87,15 @@ Verdict give(Exchange& exchange, const Answer& answer) {
     }
     if (answer.status >= 400 && text.empty()) {
         return exchange.finish(answer.status);
+    }
+    switch (judge(exchange, answer.status)) {
+        case http::Condition::Proceed:
+            break;
+        case http::Condition::NotModified:
+            reply.status = 304;
+            return Verdict::Decided;
+        case http::Condition::Failed:
+            return exchange.finish(412);
     }
     // A text is the whole answer: no error_page looks at it.
     reply.status = static_cast<std::uint16_t>(answer.status);
