@@ -18,8 +18,9 @@ namespace sluice::lint {
 
 namespace {
 
-constexpr std::array<const Group*, 6> kGroups{&kFileRules,    &kServerRules, &kLocationRules,
-                                              &kRewriteRules, &kHeaderRules, &kAccessRules};
+constexpr std::array<const Group*, 7> kGroups{&kFileRules,    &kServerRules, &kLocationRules,
+                                              &kRewriteRules, &kHeaderRules, &kAccessRules,
+                                              &kOriginRules};
 
 bool lists(std::string_view names, std::string_view name) {
     for (std::size_t at = names.find(name); at != std::string_view::npos;

@@ -21,6 +21,7 @@ extern const Group kLocationRules;  ///< location_rules.cpp: which location answ
 extern const Group kRewriteRules;   ///< rewrite_rules.cpp: if, rewrite, return, try_files
 extern const Group kHeaderRules;    ///< header_rules.cpp: headers of answers
 extern const Group kAccessRules;    ///< access_rules.cpp: who may, and how often
+extern const Group kOriginRules;    ///< origin_rules.cpp: which pages requests come from
 
 /// A comment that allows a rule which does not exist.
 extern const Rule kUnknownAllow;

@@ -76,6 +76,19 @@ class Rules(LintTest):
         self.assertEqual(len(names), len(set(names)))
 
 
+class Origins(LintTest):
+    """The other ways to fall into origin-unanchored."""
+
+    def test_referers_conditions_and_maps(self):
+        for conf in (r"valid_referers ~example\.com;", r"valid_referers ~\.google\.;",
+                     r"if ($http_origin ~* example\.com$) { return 403; }",
+                     r"if ($http_referer !~ ^https://example\.com) { return 403; }"):
+            found = self.found("server { listen 80; root /srv/www; " + conf + " }")
+            self.assertIn("origin-unanchored", str(found), conf)
+        found = self.found(r"map $http_referer $own { ~example\.com 1; ~^https://evil\.example 0; }")
+        self.assertEqual(str(found).count("origin-unanchored"), 1)
+
+
 class Quiet(LintTest):
     """Configurations that resemble a trap."""
 
@@ -108,6 +121,13 @@ class Quiet(LintTest):
     def test_patterns_that_mean_a_piece(self):
         self.quiet(r"location ~ /\.ht { deny all; } location ~ \.php(/|$) { } location ~ \.php { deny all; }"
                    r"location ~ ^/a { } location ~ \.(png|jpe?g)$ { } location ~* /uploads/.*\.x$ { }")
+
+    def test_origins_that_are_held_at_both_ends(self):
+        self.quiet(r"valid_referers none server_names ~^example\.com/ ~^(www\.)?example\.com$ *.example.com;"
+                   r"if ($invalid_referer) { return 403; }"
+                   r"if ($http_origin !~ ^https://example\.com$) { return 403; }"
+                   r"if ($http_referer ~ ^https?://example\.com/app) { return 403; }"
+                   r"if ($http_origin ~ ^https) { return 403; } if ($http_user_agent ~ example\.com) { return 403; }")
 
     def test_guards_that_regular_expressions_do_not_pass(self):
         self.quiet(r"location /in/ { deny all; } location ~ \.css$ { deny all; }")
