@@ -99,9 +99,7 @@ void add_address(std::span<const unsigned char> data, DnsAnswer& out) {
     ResolvedAddress address;
     address.ip_bytes = static_cast<std::uint8_t>(data.size());
     std::ranges::copy(data, address.ip.begin());
-    if (std::ranges::find(out.addresses, address) == out.addresses.end()) {
-        out.addresses.push_back(address);
-    }
+    out.addresses.push_back(address);
 }
 
 /// Takes over the record if its type matters. False: it makes no sense.

@@ -38,6 +38,11 @@ std::uint64_t zone_bytes_for(std::uint64_t wanted) {
     return std::max(std::min(wanted, shm::kMaxZoneBytes / kGrowth) * kGrowth, kLeastBytes);
 }
 
+bool is_same_set(std::span<const ResolvedAddress> a, std::span<const ResolvedAddress> b) {
+    // The same address may be named twice, and counts as two.
+    return a.size() == b.size() && std::ranges::is_permutation(a, b);
+}
+
 /// A worker's claim on a row of counts.
 struct PeerStore::Lane {
     SharedWord<std::uint32_t> slot;  ///< plus one; 0: free

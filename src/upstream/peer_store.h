@@ -42,6 +42,10 @@ struct ResolvedAddress {
 
 inline constexpr std::size_t kMaxResolved = 64;
 
+/// Whether both name the same addresses, in whatever order: name servers like to turn them.
+[[nodiscard]] bool is_same_set(std::span<const ResolvedAddress> a,
+                               std::span<const ResolvedAddress> b);
+
 /// What the resolver said of one server: two banks, of which the version's last bit names the one to
 /// read, so that a writer that dies leaves the old one.
 struct ServerState {

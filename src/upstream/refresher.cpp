@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 
 #include "log/log.h"
 
@@ -153,11 +152,6 @@ void Refresher::finish_target() {
 // ---- the answer ----
 
 void Refresher::publish(std::vector<ResolvedAddress> found) {
-    // The same set in another order is no news.
-    std::ranges::sort(found, [](const ResolvedAddress& a, const ResolvedAddress& b) {
-        return std::tie(a.is_backup, a.ip_bytes, a.ip, a.port) <
-               std::tie(b.is_backup, b.ip_bytes, b.ip, b.port);
-    });
     if (found.size() > kMaxResolved) {
         log::write(log::Level::Warn, "{} has {} addresses, {} are used in upstream \"{}\"",
                    spec_.host, found.size(), kMaxResolved, group_.name());
@@ -166,7 +160,7 @@ void Refresher::publish(std::vector<ResolvedAddress> found) {
     std::array<ResolvedAddress, kMaxResolved> known;
     const std::size_t count = group_.store().read_addresses(state_, known);
     const bool is_new = state_.version.get() == 0 ||
-                        !std::ranges::equal(std::span(known).first(count), found);
+                        !is_same_set(std::span(known).first(count), found);
     const bool is_only_missing = spec_.is_retried && found.empty();
     if (is_new && !is_only_missing) {
         const PeerStore::Lock lock(group_.store());

@@ -40,7 +40,7 @@ void TransientGroup::use_addresses(std::span<const ResolvedAddress> addresses, M
     std::array<ResolvedAddress, kMaxResolved> known;
     const std::size_t count = store.read_addresses(state, known);
     const auto fresh = addresses.first(std::min(addresses.size(), kMaxResolved));
-    if (!std::ranges::equal(std::span(known).first(count), fresh)) {
+    if (!is_same_set(std::span(known).first(count), fresh)) {
         PeerStore::store_addresses(state, fresh);
         store.forget_old(now);
     }

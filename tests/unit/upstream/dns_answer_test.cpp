@@ -35,14 +35,14 @@ Bytes record(unsigned char type, unsigned char ttl, std::string_view data) {
 
 using namespace std::string_view_literals;
 
-TEST(DnsAnswer, GivesAddressesOnceAndTheLeastTimeToLive) {
+TEST(DnsAnswer, GivesAddressesAsTheyComeAndTheLeastTimeToLive) {
     const Bytes message = head(4) + record(5, 90, "\1c\xc0\x0e"sv) + record(1, 60, "\x7f\0\0\2"sv) +
                           record(1, 30, "\x7f\0\0\3"sv) + record(1, 60, "\x7f\0\0\2"sv);
 
     const auto answer = parse_dns_answer(message);
 
     ASSERT_TRUE(answer);
-    ASSERT_EQ(answer->addresses.size(), 2U);
+    ASSERT_EQ(answer->addresses.size(), 3U);
     EXPECT_EQ(answer->addresses[0].ip[3], 2);
     EXPECT_EQ(answer->addresses[0].ip_bytes, 4);
     EXPECT_EQ(answer->ttl, 30U);
