@@ -84,6 +84,7 @@ constexpr const stream::Module* kStreamModules[] = {
     &modules::kStreamReturn,
     &modules::kStreamPass,
     &modules::kStreamEcho,
+    &modules::kStreamAccessLog,
 };
 
 constexpr const conf::Module* kProcessModules[] = {

@@ -8,8 +8,8 @@
 
 #include "base/bug.h"
 #include "json_reader.h"
-#include "modules/http/json_line.h"
-#include "modules/http/log_line.h"
+#include "modules/shared/json_line.h"
+#include "modules/shared/log_line.h"
 
 namespace {
 

@@ -26,6 +26,5 @@ extern const http::Module kUserId;     ///< userid.cpp: userid and its kin
 extern const http::Module kReferer;     ///< referer.cpp: valid_referers
 extern const http::Module kSecureLink;  ///< secure_link.cpp
 extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user
-extern const http::Module kAccessLog;   ///< access_log.cpp: access_log, log_format
 
 }  // namespace sluice::modules

@@ -9,6 +9,7 @@
 namespace sluice::modules {
 
 extern const http::Module kAccess;     ///< access.cpp: allow, deny
+extern const http::Module kAccessLog;  ///< access_log.cpp: access_log, log_format
 extern const http::Module kGeo;        ///< geo.cpp
 extern const http::Module kGeoip2;     ///< geoip2.cpp
 extern const http::Module kKv;         ///< kv.cpp
@@ -20,6 +21,7 @@ extern const http::Module kSplitClients;  ///< split_clients.cpp
 
 // The same rules for stream: the settings are the ones above.
 extern const stream::Module kStreamAccess;
+extern const stream::Module kStreamAccessLog;
 extern const stream::Module kStreamGeo;
 extern const stream::Module kStreamGeoip2;
 extern const stream::Module kStreamLimitConn;

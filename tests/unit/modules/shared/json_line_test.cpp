@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // JsonLine: types, nesting, hostile bytes, lines that do not fit; always one valid object.
-#include "modules/http/json_line.h"
+#include "modules/shared/json_line.h"
 
 #include <algorithm>
 #include <string>

@@ -11,7 +11,7 @@
 #include "conf/level.h"
 #include "conf/module.h"
 #include "conf/row.h"
-#include "modules/http/log_line.h"
+#include "modules/shared/log_line.h"
 #include "script/template.h"
 
 namespace sluice::modules {
@@ -37,13 +37,15 @@ struct AccessLogConf {
     conf::Setting<AccessLogs> logs;
     conf::Setting<conf::LogFileCache> file_cache;
     SinkId path_sink{};              ///< of logs whose path has variables, with this level's cache
-    std::vector<LogFormat> formats;  ///< at the http level only
+    std::vector<LogFormat> formats;  ///< at the level of http or stream only
 };
 
 /// Rows of all three directives.
 extern const conf::ConfKind kAccessLogKind;
 
-/// Module::complete: the default log, and the sinks of paths with variables.
-void complete_access_logs(conf::Build& build, conf::Level& http);
+/// Module::complete of http: the default log, and the sinks of paths with variables.
+void complete_http_logs(conf::Build& build, conf::Level& http);
+/// Module::complete of stream, which has no default log.
+void complete_stream_logs(conf::Build& build, conf::Level& stream);
 
 }  // namespace sluice::modules

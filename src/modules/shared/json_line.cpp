@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Typed JSON lines: the block's keys at configuration time, one pass over them per request.
 // Runs in: any (settings), worker (render).
-#include "modules/http/json_line.h"
+#include "modules/shared/json_line.h"
 
 #include <algorithm>
 #include <string>

@@ -8,8 +8,8 @@
 
 #include "base/ascii.h"
 #include "log/sink_spec.h"
-#include "modules/http/access_log.h"
-#include "proto/http/module.h"
+#include "modules/shared/access_log.h"
+#include "proto/stream/module.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
 
@@ -25,13 +25,13 @@ constexpr conf::ContextMask kLogContexts = conf::kHttp | conf::kServer | conf::k
                                            conf::kLimitExcept | conf::kServerIf |
                                            conf::kLocationIf;
 
-/// Formats are known from their log_format on, in the whole http block.
-AccessLogConf& http_level(conf::Build& build) {
+/// Formats are known from their log_format on, in the whole block of http or stream.
+conf::Level& outer_block(conf::Build& build) {
     conf::Level* level = &build.level();
-    while (level->context != conf::kHttp && level->parent != nullptr) {
+    while ((level->context & (conf::kHttp | conf::kStream)) == 0 && level->parent != nullptr) {
         level = level->parent;
     }
-    return level->conf<AccessLogConf>();
+    return *level;
 }
 
 const LogFormat* find_format(const AccessLogConf& conf, std::string_view name) {
@@ -90,11 +90,11 @@ bool add_format(conf::Build& build, const conf::Directive& directive, AccessLogC
 
 bool set_format(conf::Build& build, const conf::Argument& argument, AccessLog& log) {
     const std::string_view name = argument.text;
-    if (const LogFormat* const format = find_format(http_level(build), name); format != nullptr) {
+    if (const LogFormat* const format = find_format(outer_block(build).conf<AccessLogConf>(), name); format != nullptr) {
         log.format = *format;
         return true;
     }
-    if (name != "combined") {
+    if (name != "combined" || outer_block(build).context == conf::kStream) {
         return build.error(argument, "unknown log format \"" + std::string(name) + "\"",
                            "a log_format that stands before this line");
     }
@@ -187,6 +187,11 @@ bool add_log(conf::Build& build, const conf::Directive& directive, AccessLogConf
     const bool has_format =
         directive.args.size() > 1 && directive.args[1].text.find('=') == std::string_view::npos &&
         directive.args[1].text != "gzip";
+    if (!has_format && outer_block(build).context == conf::kStream) {
+        return build.error(directive, "log format is not specified",
+                           "access_log TARGET FORMAT: requests of http have a form by default, "
+                           "sessions do not");
+    }
     conf::Argument format = directive.args[has_format ? 1 : 0];
     format.text = has_format ? format.text : "combined";
     const bool has_good_format = set_format(build, format, log);
@@ -249,9 +254,10 @@ bool set_file_cache(conf::Build& build, const conf::Directive& directive, Access
 
 /// Lines whose path has variables go to one sink for each setting of the cache; their records say
 /// which file. Known only when every level has inherited its cache.
+template <conf::ContextMask kContexts>
 void declare_path_sinks(conf::Build& build, void*) {
     for (const auto& level : build.generation().levels()) {
-        if ((level->context & kLogContexts) == 0) {
+        if ((level->context & kContexts) == 0) {
             continue;
         }
         AccessLogConf& conf = level->conf<AccessLogConf>();
@@ -297,16 +303,16 @@ void add_default_log(conf::Build& build, conf::Level& http) {
 
 // clang-format off
 constexpr conf::Row kRows[] = {
-    conf::row_fn<AccessLogConf, &add_format>("log_format", conf::kHttp, conf::take_at_least(2),
+    conf::row_fn<AccessLogConf, &add_format>("log_format", conf::kHttp | conf::kStream, conf::take_at_least(2),
         "A named form of access log lines: a text, with escape=default, json or none; or `json` and a "
         "block of keys, `key $variable [string|number|boolean] [optional];`, which may be nested: an "
         "object a line, numbers bare, what is empty null, or left out where optional.")
         .repeats().may_have_block(),
-    conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp | conf::kLocationIf | conf::kLimitExcept, conf::take_at_least(1),
-        "Where requests are logged, with a format and if=condition, buffer=size, flush=time, "
+    conf::row_fn<&AccessLogConf::logs, &add_log>("access_log", conf::kAnyHttp | conf::kLocationIf | conf::kLimitExcept | stream::kAnyStream, conf::take_at_least(1),
+        "Where requests, or sessions, are logged, with a format (which stream needs) and if=condition, buffer=size, flush=time, "
         "gzip[=level]; or off. A file, whose path may have variables, or another target as of "
         "error_log. Without any: nowhere; with `compat nginx;` logs/access.log.").repeats(),
-    conf::row_fn<&AccessLogConf::file_cache, &set_file_cache>("open_log_file_cache", conf::kAnyHttp, conf::take_range(1, 4),
+    conf::row_fn<&AccessLogConf::file_cache, &set_file_cache>("open_log_file_cache", conf::kAnyHttp | stream::kAnyStream, conf::take_range(1, 4),
         "How many files of access logs with variables in their path stay open: max=number, "
         "inactive=time (10s), min_uses=number (1), valid=time (60s); or off.").defaults("off"),
 };
@@ -315,9 +321,13 @@ constexpr conf::Row kRows[] = {
 
 constexpr conf::ConfKind kAccessLogKind = conf::kind<AccessLogConf>("access_log", kRows);
 
-void complete_access_logs(conf::Build& build, conf::Level& http) {
+void complete_http_logs(conf::Build& build, conf::Level& http) {
     add_default_log(build, http);
-    build.on_frozen(&declare_path_sinks, nullptr);
+    build.on_frozen(&declare_path_sinks<kLogContexts>, nullptr);
+}
+
+void complete_stream_logs(conf::Build& build, conf::Level&) {
+    build.on_frozen(&declare_path_sinks<stream::kAnyStream>, nullptr);
 }
 
 }  // namespace sluice::modules

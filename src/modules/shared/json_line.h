@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "conf/build.h"
-#include "modules/http/line_writer.h"
+#include "modules/shared/line_writer.h"
 #include "script/template.h"
 #include "script/variable.h"
 

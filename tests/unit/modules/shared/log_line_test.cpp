@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // LogLine: escapes of client bytes, absent values, lines that do not fit.
-#include "modules/http/log_line.h"
+#include "modules/shared/log_line.h"
 
 #include <array>
 #include <string>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // LogLine: escapes and rendering.
 // Runs in: worker.
-#include "modules/http/log_line.h"
+#include "modules/shared/log_line.h"
 
 #include <algorithm>
 
 #include "log/escape.h"
 #include "log/json_text.h"
-#include "modules/http/line_writer.h"
+#include "modules/shared/line_writer.h"
 
 namespace sluice::modules {
 
@@ -27,7 +27,7 @@ void put_json(LineWriter& out, std::string_view text) {
 }
 
 void put_bare(LineWriter& out, std::string_view text) {
-    // One request is one line, whatever the operator chose.
+    // One request or session is one line, whatever the operator chose.
     for (std::size_t end = text.find_first_of("\r\n"); end != std::string_view::npos;
          end = text.find_first_of("\r\n")) {
         out.put(text.substr(0, end));

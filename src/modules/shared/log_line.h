@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "modules/http/json_line.h"
+#include "modules/shared/json_line.h"
 #include "script/template.h"
 
 namespace sluice::modules {
