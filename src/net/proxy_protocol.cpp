@@ -55,10 +55,20 @@ std::optional<Address> make_address(std::string_view host, std::string_view port
     return Address::parse(text);
 }
 
+/// Whether a family may still come of it: who sends something else is not waited for.
+bool begins_family(std::string_view rest) {
+    constexpr std::array<std::string_view, 3> kFamilies{"TCP4 ", "TCP6 ", "UNKNOWN"};
+    return std::ranges::any_of(kFamilies, [rest](std::string_view family) {
+        return rest.substr(0, family.size()) == family.substr(0, rest.size());
+    });
+}
+
 ProxyReading read_first(std::string_view bytes, ProxyHeader& out) {
     const std::size_t end = bytes.substr(0, kMostFirst).find("\r\n");
     if (end == bytes.npos) {
-        return bytes.size() < kMostFirst ? ProxyReading{} : kBroken;
+        return bytes.size() < kMostFirst && begins_family(bytes.substr(kFirst.size()))
+                   ? ProxyReading{}
+                   : kBroken;
     }
     std::string_view line = bytes.substr(kFirst.size(), end - kFirst.size());
     const std::string_view family = take_word(line);

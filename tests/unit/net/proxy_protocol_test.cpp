@@ -122,6 +122,12 @@ TEST(ProxyProtocol, BrokenLinesOfVersionOneAreRefused) {
     EXPECT_EQ(outcome("\r\nGET"), ProxyOutcome::Broken);
 }
 
+TEST(ProxyProtocol, AFamilyThatThereIsNotIsNotWaitedFor) {
+    for (const std::string_view bytes : {"PROXY I", "PROXY TCP5", "PROXY TCP4\r", "PROXY UNKNOWM"}) {
+        EXPECT_EQ(outcome(bytes), ProxyOutcome::Broken) << bytes;
+    }
+}
+
 TEST(ProxyProtocol, ALineThatDoesNotEndIsRefused) {
     const std::string line = "PROXY UNKNOWN " + std::string(200, 'x');
     EXPECT_EQ(outcome(std::string_view(line).substr(0, 106)), ProxyOutcome::More);
