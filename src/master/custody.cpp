@@ -20,6 +20,7 @@ namespace sluice::master {
 namespace {
 
 constexpr std::string_view kDatagram = "udp:";
+constexpr std::string_view kUnixDatagram = "udp:unix:";
 
 bool is_datagram(std::string_view key) {
     return key.starts_with(kDatagram);
@@ -105,7 +106,9 @@ std::expected<void, std::string> Custody::open_one(const conf::ListenSpec& spec,
     }
     held.is_returning = held.is_leaving;
     // A group may grow at a reload; it never shrinks, because closing a member loses its queue.
-    const std::size_t wanted = held.is_group ? std::max<std::size_t>(members, 1) : 1;
+    // A path has one socket: what comes to a Unix datagram socket is one worker's.
+    const bool is_many = held.is_group && !held.key.starts_with(kUnixDatagram);
+    const std::size_t wanted = is_many ? std::max<std::size_t>(members, 1) : 1;
     while (held.members.size() < wanted) {
         Opened fd = open_member(spec, static_cast<std::uint16_t>(held.members.size()));
         if (!fd) {

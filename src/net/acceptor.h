@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "event/pollable.h"
 #include "net/address.h"
+#include "net/intake.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::net {
@@ -40,7 +41,7 @@ struct AcceptorOptions {
 
 /// One listening socket of this worker. Destroying it closes the descriptor, which leaves the
 /// listener itself alive in the master.
-class Acceptor : public event::Pollable, public ListHook {
+class Acceptor final : public event::Pollable, public ListHook, public Intake {
   public:
     /// `gate` decides when accepting stops for want of resources; it must outlive the Acceptor,
     /// which starts at once unless the gate is shut, then when it opens.
@@ -50,7 +51,7 @@ class Acceptor : public event::Pollable, public ListHook {
              const AcceptorOptions& options,
              const AcceptCallbacks& callbacks);
 
-    ~Acceptor() { pause(); }
+    ~Acceptor() override { pause(); }
 
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
@@ -63,7 +64,7 @@ class Acceptor : public event::Pollable, public ListHook {
     [[nodiscard]] Result<> resume();
 
     /// Takes what waits in the queue now, at most `limit` connections, whatever the budget is.
-    void drain(unsigned limit);
+    void drain(unsigned limit) override;
     [[nodiscard]] bool is_paused() const { return is_paused_; }
 
     [[nodiscard]] ListenerId listener() const { return options_.listener; }

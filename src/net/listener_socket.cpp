@@ -11,6 +11,7 @@
 
 #include <climits>
 
+#include "sys/datagram.h"
 #include "sys/file.h"
 #include "sys/socket.h"
 
@@ -73,6 +74,18 @@ Result<> set_tcp_options(int fd, const ListenerOptions& options) {
     return {};
 }
 
+/// A socket of all addresses has to be told which one a client asked, so that it is answered from
+/// there. Several datagrams of one client may come as one; a kernel that cannot has to be asked in vain.
+Result<> set_datagram_options(int fd, const Address& address) {
+    const IpBytes ip = address.ip();
+    const auto bytes = std::span(ip.bytes).first(ip.size);
+    if (std::ranges::all_of(bytes, [](unsigned char byte) { return byte == 0; })) {
+        TRY(sys::want_local_addresses(fd, address.family()));
+    }
+    (void)sys::want_segments(fd);
+    return {};
+}
+
 // Nobody listens at a socket file when connecting is refused outright. Any other answer (accepted,
 // queue full, another type, no permission) means that it is, or may be, in use.
 bool is_stale(const Address& address, int type) {
@@ -115,6 +128,8 @@ Result<sys::UniqueFd> open_listener(const Address& address, const ListenerOption
     TRY(set_common_options(fd.get(), address, options));
     if (!address.is_unix() && !options.is_datagram) {
         TRY(set_tcp_options(fd.get(), options));
+    } else if (!address.is_unix()) {
+        TRY(set_datagram_options(fd.get(), address));
     }
     TRY(bind_to(fd.get(), address, options));
     if (!options.is_datagram) {

@@ -15,6 +15,7 @@
 #include "log/lane_log.h"
 #include "metrics/station.h"
 #include "net/address.h"
+#include "net/intake.h"
 #include "shm/slot_table.h"
 #include "sys/unique_fd.h"
 
@@ -46,6 +47,8 @@ struct WorkerContext {
     SlotId slot{};
     /// For a protocol that hands a connection on (`pass`).
     Dispatcher dispatcher{};
+    /// worker_connections of the current generation.
+    std::size_t connection_limit = 512;
 };
 
 struct Accepted {
@@ -59,6 +62,13 @@ class Protocol {
     virtual ~Protocol() = default;
     /// A new connection; the protocol owns it from here on, whatever happens.
     virtual void accept(Accepted connection) = 0;
+
+    /// A listening socket of this protocol that the worker shall take from. Null: it brings
+    /// connections, which the worker accepts and hands to accept(); the socket is the caller's still.
+    [[nodiscard]] virtual std::unique_ptr<Intake> listen(ListenerId /*listener*/,
+                                                         sys::UniqueFd& /*socket*/) {
+        return nullptr;
+    }
     /// WorkerContext::current is a new generation: adopt it for new requests. Nothing running stops.
     virtual void generation_changed() = 0;
     /// WorkerContext::is_retiring became true: finish what runs, answer the next request of an

@@ -22,6 +22,8 @@
 #include "modules/shared/zone_state.h"
 #include "modules/stream/features.h"
 #include "net/connection_rows.h"
+#include "proto/dgram/datagram_rows.h"
+#include "proto/dgram/protocol.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/meter.h"
 #include "proto/http/variables.h"
@@ -111,6 +113,7 @@ constexpr const metrics::Group* kCounterGroups[] = {
     &http::kHttpRows,
     &modules::kWatchRows,
     &stream::kStreamRows,
+    &dgram::kDatagramRows,
 };
 
 constexpr const metrics::Section* kStatusSections[] = {
@@ -188,8 +191,8 @@ std::span<const std::span<const script::VariableRow>> stream_variables() {
 }
 
 std::span<const net::ProtocolKind> protocols() {
-    static const std::array<net::ProtocolKind, 2> all{http1::protocol_kind(),
-                                                      tcp::protocol_kind()};
+    static const std::array<net::ProtocolKind, 3> all{
+        http1::protocol_kind(), tcp::protocol_kind(), dgram::protocol_kind()};
     return all;
 }
 

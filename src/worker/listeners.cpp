@@ -31,17 +31,26 @@ bool Listeners::adopt(const conf::Generation& generation, bool is_multi_accept) 
         if (held.is_leaving) {
             continue;
         }
-        if (held.running != nullptr) {
-            continue;
+        if (held.running == nullptr) {
+            start(key.first, held, is_multi_accept);
         }
-        const unsigned own = held.is_exclusive ? 1U : kOwnBudget;
-        const net::AcceptorOptions options{.listener = key.first,
-                                           .is_shared = held.is_exclusive,
-                                           .budget = is_multi_accept ? kMultiAcceptBudget : own};
-        held.running = std::make_unique<net::Acceptor>(loop_, gate_, std::move(held.waiting),
-                                                       options, callbacks_);
     }
     return some_leave;
+}
+
+void Listeners::start(ListenerId id, Held& held, bool is_multi_accept) {
+    if (maker_.make != nullptr) {
+        held.running = maker_.make(maker_.owner, id, held.waiting);
+        if (held.running != nullptr) {
+            return;
+        }
+    }
+    const unsigned own = held.is_exclusive ? 1U : kOwnBudget;
+    const net::AcceptorOptions options{.listener = id,
+                                       .is_shared = held.is_exclusive,
+                                       .budget = is_multi_accept ? kMultiAcceptBudget : own};
+    held.running = std::make_unique<net::Acceptor>(loop_, gate_, std::move(held.waiting), options,
+                                                   callbacks_);
 }
 
 void Listeners::close_leaving() {

@@ -15,14 +15,24 @@
 #include "ipc/message.h"
 #include "net/accept_gate.h"
 #include "net/acceptor.h"
+#include "net/intake.h"
 #include "sys/unique_fd.h"
 
 namespace sluice::worker {
 
+/// Asks a listener's protocol whether it takes from the socket itself; null: it accepts connections.
+struct IntakeMaker {
+    void* owner = nullptr;
+    std::unique_ptr<net::Intake> (*make)(void* owner, ListenerId, sys::UniqueFd&) = nullptr;
+};
+
 class Listeners {
   public:
-    Listeners(event::Loop& loop, net::AcceptGate& gate, const net::AcceptCallbacks& callbacks)
-        : loop_(loop), gate_(gate), callbacks_(callbacks) {}
+    Listeners(event::Loop& loop,
+              net::AcceptGate& gate,
+              const net::AcceptCallbacks& callbacks,
+              const IntakeMaker& maker = {})
+        : loop_(loop), gate_(gate), callbacks_(callbacks), maker_(maker) {}
 
     /// Keeps a socket; one that was held under the same id and member is replaced.
     void grant(const ipc::ListenerGrant& grant, sys::UniqueFd socket);
@@ -42,11 +52,15 @@ class Listeners {
     void close_all() { held_.clear(); }
 
   private:
+    struct Held;
+
+    void start(ListenerId id, Held& held, bool is_multi_accept);
+
     using Key = std::pair<ListenerId, std::uint16_t>;
 
     struct Held {
-        sys::UniqueFd waiting;                   ///< not accepted on yet
-        std::unique_ptr<net::Acceptor> running;  ///< owns the socket once it is
+        sys::UniqueFd waiting;                 ///< not accepted on yet
+        std::unique_ptr<net::Intake> running;  ///< owns the socket once it is
         bool is_exclusive = true;
         bool is_leaving = false;
     };
@@ -54,6 +68,7 @@ class Listeners {
     event::Loop& loop_;
     net::AcceptGate& gate_;
     net::AcceptCallbacks callbacks_;
+    IntakeMaker maker_;
     std::map<Key, Held> held_;
 };
 

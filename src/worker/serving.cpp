@@ -65,6 +65,12 @@ bool Worker::dispatch(net::Accepted& connection) {
     return true;
 }
 
+/// Null where the listener brings connections.
+std::unique_ptr<net::Intake> Worker::make_intake(ListenerId listener, sys::UniqueFd& socket) {
+    net::Protocol* const protocol = protocol_of(*context_->current, listener);
+    return protocol == nullptr ? nullptr : protocol->listen(listener, socket);
+}
+
 /// Connections that were busy when the limit was reached may be idle by now. Nobody knows whether a
 /// client waits behind the shut gate, so a few of them have to make room.
 void Worker::retry_when_full() {

@@ -56,13 +56,17 @@ Worker::Worker(std::unique_ptr<event::Loop> loop, sys::UniqueFd channel)
                                   const net::Address& peer) {
                       static_cast<Worker*>(self)->on_accept(std::move(socket), peer,
                                                             acceptor.listener());
+                  }},
+                 {.owner = this,
+                  .make = [](void* self, ListenerId listener, sys::UniqueFd& socket) {
+                      return static_cast<Worker*>(self)->make_intake(listener, socket);
                   }}) {}
 
 Worker::~Worker() {
+    listeners_.close_all();
     // Sessions hold references to generations and to the context: they go first.
     protocols_.clear();
     services_.clear();
-    listeners_.close_all();
 }
 
 int Worker::run() {
@@ -290,6 +294,7 @@ void Worker::start_protocols() {
 }
 
 void Worker::stop_protocols() {
+    listeners_.close_all();
     for (const std::unique_ptr<net::Protocol>& protocol : protocols_) {
         protocol->stop();
     }
@@ -401,6 +406,7 @@ void Worker::abort(GenerationNumber number) {
 void Worker::follow(const conf::Generation& generation) {
     const conf::ProcessConf& process = conf::process_conf(generation);
     connection_limit_ = process.worker_connections.value;
+    context_->connection_limit = connection_limit_;
     is_multi_accept_ = process.multi_accept.value;
     shutdown_limit_ = process.worker_shutdown_timeout.value;
     pool_.set_options(pool_options(process));

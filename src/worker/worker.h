@@ -88,6 +88,8 @@ class Worker {
 
     void close_leaving();
     [[nodiscard]] bool dispatch(net::Accepted& connection);
+    [[nodiscard]] std::unique_ptr<net::Intake> make_intake(ListenerId listener,
+                                                           sys::UniqueFd& socket);
     void on_accept(sys::UniqueFd socket, const net::Address& peer, ListenerId listener);
     void on_signal(const sys::SignalInfo& signal);
     void at_turn_end();

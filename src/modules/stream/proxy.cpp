@@ -54,6 +54,9 @@ struct Run : stream::Holding {
     std::array<char, net::kMostWrittenProxyHeader> header{};
 };
 
+/// What on_relay_end gives where the session goes on with another peer.
+constexpr std::uint16_t kAskingAnother = 0;
+
 /// What became of asking for a peer.
 enum class Asked : std::uint8_t { Connecting, Nobody };
 
@@ -153,6 +156,12 @@ log::Level level_of(const Error& error) {
                                                                        : log::Level::Info;
 }
 
+void tell_packets(const Session& session, std::string_view how) {
+    const stream::PacketCounts packets = session.wire.packets();
+    stream::write_error(session, log::Level::Info, "udp {}, packets from/to client:{}/{}", how,
+                        packets.from_client, packets.to_client);
+}
+
 /// Says how it ended; gives the session's status.
 std::uint16_t tell_end(const Session& session, stream::RelayEnd end, const Error& error) {
     using stream::RelayEnd;
@@ -172,10 +181,16 @@ std::uint16_t tell_end(const Session& session, stream::RelayEnd end, const Error
                                 log::Failure{error});
             return stream::kOk;
         case RelayEnd::TimedOut:
+            if (session.wire.is_datagram()) {
+                tell_packets(session, "timed out");
+                return stream::kOk;
+            }
             stream::write_error(session, log::Level::Info,
-                                "{} timed out (110: Connection timed out) while proxying "
-                                "connection",
-                                session.wire.is_datagram() ? "udp" : "connection");
+                                "connection timed out (110: Connection timed out) while proxying "
+                                "connection");
+            return stream::kOk;
+        case RelayEnd::Done:
+            tell_packets(session, "done");
             return stream::kOk;
         case RelayEnd::Silent:
             stream::write_error(session, log::Level::Error,
@@ -195,6 +210,7 @@ std::uint16_t on_relay_end(void* owner,
     note_peer_over(run);
     const std::uint16_t status = tell_end(session, end, error);
     const stream::Try& last = *session.last_try;
+    const bool is_unanswered = session.wire.is_datagram() && session.wire.packets().to_client == 0;
     if (last.first_byte.count() >= 0) {
         run.attempt.first_byte(session.timings.started + last.first_byte);
     }
@@ -203,6 +219,11 @@ std::uint16_t on_relay_end(void* owner,
         run.attempt.fail(now);
     } else {
         run.attempt.succeed(now);
+    }
+    // A peer of datagrams shows only now that nobody is there: the same as a refused connection.
+    if (is_unanswered && end == stream::RelayEnd::PeerFailed) {
+        const bool is_asking = may_retry(run) && ask_next(run) == Asked::Connecting;
+        return is_asking ? kAskingAnother : stream::kBadGateway;
     }
     return status;
 }

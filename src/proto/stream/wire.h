@@ -28,7 +28,14 @@ enum class RelayEnd : std::uint8_t {
     ClientFailed,  ///< the client's connection broke
     PeerFailed,    ///< the peer's connection broke
     TimedOut,      ///< nothing moved for RelayPlan::idle
+    Done,          ///< datagrams: all that was expected has passed
     Silent,        ///< datagrams: the peer did not answer in time
+};
+
+/// Datagrams of one session.
+struct PacketCounts {
+    std::uint64_t from_client = 0;
+    std::uint64_t to_client = 0;
 };
 
 /// What a handler asks of a relay between the client and a peer.
@@ -42,7 +49,8 @@ struct RelayPlan {
     std::optional<std::uint64_t> requests;   ///< datagrams: of the client, per session
     std::optional<std::uint64_t> responses;  ///< datagrams: answers expected for each of them
     /// Called once when the relay is over, never from inside relay(): reports on the peer, writes
-    /// the log line and gives the session's status. The wire then ends the session.
+    /// the log line and gives the session's status. The wire then ends the session, unless it is
+    /// given 0: the handler has called connect() once more and will call relay() again.
     std::uint16_t (*on_end)(void* owner, Session& session, RelayEnd end, const Error& error) = nullptr;
     void* owner = nullptr;  ///< lives as long as the session
 };
@@ -64,6 +72,9 @@ class Wire {
     virtual Millis age() const = 0;
     /// Datagrams instead of a byte stream.
     virtual bool is_datagram() const = 0;
+
+    /// What has passed; of byte streams nothing.
+    virtual PacketCounts packets() const { return {}; }
 
     /// Nothing where TCP carries nothing.
     virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
