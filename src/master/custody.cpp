@@ -192,6 +192,10 @@ void Custody::commit(const conf::Generation& next) {
         }
         if (held.is_leaving) {
             set_refusing(held, false);
+            // The workers close their copies: members of a group are given out anew.
+            for (Member& member : held.members) {
+                member.holder.reset();
+            }
         }
         held.is_leaving = false;
         held.is_returning = false;

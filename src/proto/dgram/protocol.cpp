@@ -256,6 +256,7 @@ void Dgram::send_to_peer(Client& client, std::string_view bytes, std::size_t seg
         }
         peer_client_ = &client;
         peer_output_.use(client.peer_fd());
+        worker_.loop.post(flush_);
     }
     peer_output_.send(bytes, segment, {});
 }
