@@ -203,6 +203,19 @@ TEST(IpHash, KeepsANetworkTogether) {
     EXPECT_EQ(peer_for("[2001:db8::1]:5"), peer_for("[2001:db8::1]:6"));
 }
 
+TEST(IpHash, GivesEachNetworkThePeerThatNginxGivesIt) {
+    Site site("http { upstream u { ip_hash; server 127.0.0.1:18201; server 127.0.0.1:18202 weight=3; "
+              "server 127.0.0.1:18203; server 127.0.0.1:18204 weight=2; server 127.0.0.1:18205; } }");
+    std::string peers;
+
+    for (int i = 0; i < 60; ++i) {
+        site.client = *net::Address::parse("127." + std::to_string(i) + ".7.1:5");
+        peers += site.ports("u", 1).back();
+    }
+
+    EXPECT_EQ(peers, "512223445122234451223445122234451222344512223445122234451222");
+}
+
 TEST(Random, FollowsTheWeights) {
     Site site(site_of("random;", "server 127.0.0.1:1 weight=3; server 127.0.0.1:2;"));
 
