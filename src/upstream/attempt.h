@@ -3,12 +3,12 @@
 // answers, then succeed() or fail(). It remembers who was tried, counts the connection and gives it
 // back even where the session is destroyed midway. It lies in the session and allocates nothing.
 //
-//     attempt.begin(*use.group(), {.subject = this, .arena = arena_, .client = peer_, .tell = &tell}, now);
-//     while (const upstream::Peer* peer = attempt.next(now)) {
+//     attempt.begin(*use.group(), {.subject = this, .arena = arena_, .client = peer_, .tell =
+//     &tell}, now); while (const upstream::Peer* peer = attempt.next(now)) {
 //         … connect to peer->address …
-//         attempt.connected(now);                          // and first_byte(now), count(sent, received)
-//         attempt.succeed(now); break;                     // or:
-//         attempt.fail(now); if (!attempt.may_retry()) break;
+//         attempt.connected(now);                          // and first_byte(now), count(sent,
+//         received) attempt.succeed(now); break;                     // or: attempt.fail(now); if
+//         (!attempt.may_retry()) break;
 //     }
 //
 // Runs in: worker.
@@ -30,7 +30,8 @@ namespace sluice::upstream {
 /// What an attempt is made for.
 struct AttemptSubject {
     /// Writes a line about `subject`, which adds its own context: `text` is "no live upstreams" or
-    /// "upstream server temporarily disabled", to be followed by " while connecting to upstream, …".
+    /// "upstream server temporarily disabled", to be followed by " while connecting to upstream,
+    /// …".
     using Tell = void (*)(const void* subject, log::Level level, std::string_view text);
 
     const void* subject = nullptr;  ///< session or exchange; what keys of `hash` are rendered for
@@ -41,7 +42,7 @@ struct AttemptSubject {
 
 /// When things happened, on the monotonic clock; 0: not yet.
 struct AttemptTimes {
-    Millis began{0};       ///< next()
+    Millis began{0};  ///< next()
     Millis connected{0};
     Millis first_byte{0};
 };
@@ -49,8 +50,10 @@ struct AttemptTimes {
 class Attempt {
   public:
     Attempt() = default;
+
     /// Gives back what is counted.
     ~Attempt() { reset(); }
+
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
 

@@ -61,16 +61,15 @@ std::int64_t weight_now(const Peer& peer, Millis now) {
         age >= peer.slow_start.count()) {
         return full;
     }
-    return std::max<std::int64_t>(1, full * std::max<std::int64_t>(age, 0) /
-                                         peer.slow_start.count());
+    return std::max<std::int64_t>(1,
+                                  full * std::max<std::int64_t>(age, 0) / peer.slow_start.count());
 }
 
 std::size_t pick_round_robin(Pick& pick) {
     if (pick.set.is_single()) {
         // Nobody else could be asked: its failures do not count.
         const Peer& peer = *pick.set.peers.front();
-        const bool is_full =
-            peer.max_conns != 0 && peer.state->connections.get() >= peer.max_conns;
+        const bool is_full = peer.max_conns != 0 && peer.state->connections.get() >= peer.max_conns;
         const bool is_bad = peer.is_down || peer.state->health.get() == Health::Unhealthy;
         return is_full || is_bad ? kNoPeer : 0;
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Balancer: who is asked next. One object per group and worker; what it remembers lies in the peers'
-// shared state, in the Attempt that asks, or in the set.
-// Runs in: worker.
+// Balancer: who is asked next. One object per group and worker; what it remembers lies in the
+// peers' shared state, in the Attempt that asks, or in the set. Runs in: worker.
 #pragma once
 
 #include <array>
@@ -23,7 +22,11 @@ class TriedPeers {
     static constexpr std::size_t kInline = 128;
 
     /// Forgets everything.
-    void reset() { inline_ = {}; more_ = {}; }
+    void reset() {
+        inline_ = {};
+        more_ = {};
+    }
+
     /// Makes room for `count` peers.
     void prepare(std::size_t count, Arena& arena);
     [[nodiscard]] bool has(std::size_t index) const;

@@ -72,15 +72,15 @@ bool has_server(const GroupSpec& group, bool ServerSpec::* what) {
 
 /// What nginx asks of groups whose names are resolved while serving.
 bool check_resolved(conf::Build& build, const GroupSpec& group) {
-    const std::string where = "upstream \"" + std::string(group.name) + "\" in " +
-                              place_of(build, group.at);
+    const std::string where =
+        "upstream \"" + std::string(group.name) + "\" in " + place_of(build, group.at);
     if (!has_server(group, &ServerSpec::is_resolved) || !build.is_compat()) {
         return true;
     }
     if (group.zone_name.empty()) {
-        return build.error(group.at,
-                           "resolving names at run time requires " + where + " to be in shared memory",
-                           "zone NAME SIZE in the upstream block");
+        return build.error(
+            group.at, "resolving names at run time requires " + where + " to be in shared memory",
+            "zone NAME SIZE in the upstream block");
     }
     return group.resolver != nullptr ||
            build.error(group.at, "no resolver defined to resolve names at run time in " + where,
@@ -100,8 +100,8 @@ bool complete_group(conf::Build& build, GroupSpec& group) {
             return false;
         }
     }
-    const bool needs_resolver = has_server(group, &ServerSpec::is_resolved) ||
-                                has_server(group, &ServerSpec::is_retried);
+    const bool needs_resolver =
+        has_server(group, &ServerSpec::is_resolved) || has_server(group, &ServerSpec::is_retried);
     if (needs_resolver && group.resolver == nullptr) {
         group.resolver = machine_resolver(build);
     }
@@ -206,21 +206,29 @@ constexpr conf::Arity kNamedBlock{.least = 1, .most = 1, .is_flag = false, .has_
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<UpstreamConf, &set_upstream>(
-        "upstream", conf::kHttp | conf::kStream, kNamedBlock,
+        "upstream",
+        conf::kHttp | conf::kStream,
+        kNamedBlock,
         "A group of servers that proxy_pass can name, and how one of them is chosen.")
         .repeats(),
     conf::row_fn<UpstreamConf, &set_server>(
-        "server", kAnyUpstream, conf::take_at_least(1),
+        "server",
+        kAnyUpstream,
+        conf::take_at_least(1),
         "A server of the group: HOST:PORT or unix:PATH, then weight=, max_conns=, max_fails=, "
         "fail_timeout=, slow_start=, backup, down, resolve, service=.")
         .repeats(),
     conf::row_fn<UpstreamConf, &set_zone>(
-        "zone", kAnyUpstream, conf::take_range(1, 2),
+        "zone",
+        kAnyUpstream,
+        conf::take_range(1, 2),
         "Shared memory in which all workers keep one state of the group's servers: NAME SIZE."),
-    conf::row<&UpstreamConf::resolver>(
-        "resolver", kAnywhere, conf::take_at_least(1),
-        "Name servers for names that are looked up while serving: ADDRESS[:PORT] …, then valid=TIME, "
-        "ipv4=off, ipv6=off. Without it those of /etc/resolv.conf."),
+    conf::row<&UpstreamConf::resolver>("resolver",
+                                       kAnywhere,
+                                       conf::take_at_least(1),
+                                       "Name servers for names that are looked up while serving: "
+                                       "ADDRESS[:PORT] …, then valid=TIME, "
+                                       "ipv4=off, ipv6=off. Without it those of /etc/resolv.conf."),
     conf::row<&UpstreamConf::resolver_timeout>(
         "resolver_timeout", kAnywhere, conf::take(1), "How long a name server may take to answer.")
         .defaults("30s"),
@@ -292,8 +300,9 @@ void find_target(conf::Build& build, void* object) {
     if (endpoint->port && !endpoint->is_literal) {
         const GroupSpec* const block = find_block(*use.level, endpoint->host);
         if (block != nullptr) {
-            build.error(use.at, "upstream \"" + std::string(endpoint->host) + "\" may not have port " +
-                                    std::to_string(*endpoint->port),
+            build.error(use.at,
+                        "upstream \"" + std::string(endpoint->host) + "\" may not have port " +
+                            std::to_string(*endpoint->port),
                         "the upstream's name alone");
             return;
         }
@@ -378,7 +387,8 @@ const GroupSpec* find_block(const conf::Level& level, std::string_view name) {
         main = main->parent;
     }
     for (const GroupSpec* at = main->conf<UpstreamConf>().groups; at != nullptr; at = at->next) {
-        if (!at->is_implicit && at->scope == scope.context && equals_ignoring_case(at->name, name)) {
+        if (!at->is_implicit && at->scope == scope.context &&
+            equals_ignoring_case(at->name, name)) {
             return at;
         }
     }

@@ -31,10 +31,12 @@ struct UpstreamConf {
     TargetUse* target = nullptr;
     /// At main: all groups of the generation, and all resolvers.
     GroupSpec* groups = nullptr;
+
     struct ResolverList {
         const ResolverSpec* spec = nullptr;
         ResolverList* next = nullptr;
     };
+
     ResolverList* resolvers = nullptr;
     const ResolverSpec* default_resolver = nullptr;  ///< of resolv.conf; made when first needed
 
@@ -84,8 +86,8 @@ void use_check(conf::Build& build, const conf::Directive& directive, const Check
 /// that are known only at run time.
 [[nodiscard]] const GroupSpec* find_block(const conf::Level& level, std::string_view name);
 
-/// The resolver that holds at `level`, the machine's where none is configured. Call when frozen, for
-/// each level that will need one. Null: `compat nginx` and none is configured.
+/// The resolver that holds at `level`, the machine's where none is configured. Call when frozen,
+/// for each level that will need one. Null: `compat nginx` and none is configured.
 [[nodiscard]] const ResolverSpec* resolver_of(conf::Build& build, conf::Level& level);
 
 }  // namespace sluice::upstream

@@ -60,7 +60,8 @@ void Checker::follow(Millis now) {
                 continue;
             }
             checked_.push_back(std::make_unique<Checked>(*this, peer));
-            // One that was checked lately, by another worker or before a reload, has its rest first.
+            // One that was checked lately, by another worker or before a reload, has its rest
+            // first.
             const Millis due = Millis(peer->state->last_check.get()) + spec_.interval;
             const bool was_checked = peer->state->last_check.get() != 0;
             loop_.timers().arm(*checked_.back(), was_checked ? due : now);
@@ -118,12 +119,14 @@ bool Checker::note(PeerState& state, bool has_passed, Millis now) const {
 void Checker::tell(const Checked& checked, std::string_view why) const {
     const std::string_view port = spec_.port != 0 ? " at the check's own port" : "";
     if (why.empty()) {
-        log::write(log::Level::Notice, "peer is healthy, health check{} of peer {} in upstream \"{}\"",
-                   port, checked.peer->name, group_.name());
+        log::write(log::Level::Notice,
+                   "peer is healthy, health check{} of peer {} in upstream \"{}\"", port,
+                   checked.peer->name, group_.name());
     } else {
-        log::write(log::Level::Warn,
-                   "peer is unhealthy while {}, health check \"{}\"{} of peer {} in upstream \"{}\"", why,
-                   spec_.name, port, checked.peer->name, group_.name());
+        log::write(
+            log::Level::Warn,
+            "peer is unhealthy while {}, health check \"{}\"{} of peer {} in upstream \"{}\"", why,
+            spec_.name, port, checked.peer->name, group_.name());
     }
 }
 

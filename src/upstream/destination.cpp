@@ -28,7 +28,8 @@ std::string_view write_key(std::span<char, kKeyRoom> room,
                            std::string_view text,
                            std::uint16_t port) {
     const void* const resolver = use.resolver == nullptr ? nullptr : use.resolver->attached;
-    const auto end = fmt::format_to_n(room.begin(), room.size(), "{}\n{}\n{}", text, port, resolver);
+    const auto end =
+        fmt::format_to_n(room.begin(), room.size(), "{}\n{}\n{}", text, port, resolver);
     return {room.data(), std::min(end.size, room.size())};
 }
 
@@ -92,9 +93,9 @@ Destination::State Destination::find(const DestinationUse& use,
     if (group.valid_until > upstreams.now()) {
         return take(group);
     }
-    return use.resolver == nullptr
-               ? fail(fmt::format("no resolver defined to resolve {}", log::Escaped{endpoint->host}))
-               : look_up(*use.resolver->attached, group, use.timeout);
+    return use.resolver == nullptr ? fail(fmt::format("no resolver defined to resolve {}",
+                                                      log::Escaped{endpoint->host}))
+                                   : look_up(*use.resolver->attached, group, use.timeout);
 }
 
 Destination::State Destination::look_up(Resolver& resolver, TransientGroup& group, Millis timeout) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Destination: the group of a name that is known only at run time (`proxy_pass $host`): an `upstream`
-// block, an address, or a host name that has to be looked up first. Groups that are made so are kept
-// for those who come after, within a bound.
+// Destination: the group of a name that is known only at run time (`proxy_pass $host`): an
+// `upstream` block, an address, or a host name that has to be looked up first. Groups that are made
+// so are kept for those who come after, within a bound.
 //
 //     // settings: destination_use_ lives as long as the generation
 //     upstream::use_destination(build, std::nullopt, conf.destination);
@@ -9,7 +9,8 @@
 //     switch (destination_.find(conf.destination, text, &on_found)) {
 //         case Ready:   begin(destination_.group()); break;
 //         case Waiting: break;                      // on_found(destination_) will be called
-//         case Failed:  log(destination_.problem()); // "x could not be resolved (3: Host not found)"
+//         case Failed:  log(destination_.problem()); // "x could not be resolved (3: Host not
+//         found)"
 //     }
 //
 // Runs in: any (settings), worker.
@@ -33,7 +34,7 @@ namespace sluice::upstream {
 struct DestinationUse {
     std::optional<std::uint16_t> default_port;  ///< nothing: the port has to be in the text
     conf::Level* level = nullptr;
-    const UpstreamConf* main = nullptr;         ///< of the generation
+    const UpstreamConf* main = nullptr;  ///< of the generation
     /// Known when the configuration is frozen; null: `compat nginx` and no resolver.
     const ResolverSpec* resolver = nullptr;
     Millis timeout{30'000};

@@ -66,8 +66,7 @@ Group::Group(const GroupSpec& spec, PeerStore& store, Millis now)
     const std::string key = key_of(spec);
     for (const ServerSpec* server = spec.servers; server != nullptr; server = server->next) {
         if (server->is_resolved || server->is_retried) {
-            const std::string name =
-                fmt::format("{}\n{}\n{}", key, server->name, server->service);
+            const std::string name = fmt::format("{}\n{}\n{}", key, server->name, server->service);
             resolved_.push_back({.spec = server, .state = &store.server(name, now)});
         }
     }

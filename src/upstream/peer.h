@@ -65,9 +65,10 @@ class Counted {
 
 struct Peer {
     net::Address address;
-    std::string name;         ///< "127.0.0.1:8080", as $upstream_addr and log lines have it
-    std::string server_name;  ///< the server as written in the configuration; "address" of a service
-    std::string host;         ///< the host of it, for names of certificates and the Host header
+    std::string name;  ///< "127.0.0.1:8080", as $upstream_addr and log lines have it
+    std::string
+        server_name;   ///< the server as written in the configuration; "address" of a service
+    std::string host;  ///< the host of it, for names of certificates and the Host header
     std::uint32_t weight = 1;
     std::uint32_t max_conns = 0;
     std::uint32_t max_fails = 1;
@@ -75,7 +76,7 @@ struct Peer {
     Millis slow_start{0};
     bool is_down = false;
     bool is_backup = false;
-    PeerState* state = nullptr;       ///< lives as long as the group's generation
+    PeerState* state = nullptr;  ///< lives as long as the group's generation
     std::uint32_t index_in_store = 0;
     std::uint64_t references = 0;
 };
@@ -89,11 +90,13 @@ class SetData {
 struct PeerSet {
     using Peers = std::vector<Counted<Peer>>;
 
-    Peers peers;   ///< primary ones, in the order of the configuration
+    Peers peers;  ///< primary ones, in the order of the configuration
     Peers backup;
     std::uint32_t total_weight = 0;  ///< of `peers`
+
     /// Whether there is just one peer and nothing to choose: its failures do not count.
     [[nodiscard]] bool is_single() const { return peers.size() == 1 && backup.empty(); }
+
     /// How many peers may be tried: those that are not marked down.
     std::uint32_t tries = 0;
     std::unique_ptr<SetData> data;

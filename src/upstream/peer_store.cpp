@@ -16,9 +16,7 @@
 namespace sluice::upstream {
 
 constexpr shm::ZoneKind kUpstreamZone{
-    .name = "upstream",
-    .layout = 1,
-    .unsaved_because = "it tells how the peers are doing now"};
+    .name = "upstream", .layout = 1, .unsaved_because = "it tells how the peers are doing now"};
 
 namespace {
 
@@ -64,7 +62,8 @@ struct PeerStore::Layout {
     explicit Layout(const shm::Zone& zone) {
         char* at = zone.shard_base(0);
         head = static_cast<shm::ShardHead*>(static_cast<void*>(at));
-        const std::size_t room = zone.shape().bytes - sizeof(shm::ShardHead) - sizeof(Lane) * kLanes;
+        const std::size_t room =
+            zone.shape().bytes - sizeof(shm::ShardHead) - sizeof(Lane) * kLanes;
         // Of eight peers one is a group's first and two have a server of their own, or so.
         constexpr std::size_t kEight = 8 * (sizeof(Entry) + sizeof(PeerState) + 4 * kLanes) +
                                        2 * (sizeof(Entry) + sizeof(ServerState)) +
@@ -177,9 +176,9 @@ ServerState& PeerStore::server(std::string_view key, Millis now) {
 
 GroupState& PeerStore::group(std::string_view key, Millis now) {
     const Key hashed = key_of(key);
-    GroupState* const state =
-        zone_ == nullptr ? nullptr
-                         : find_in_zone(layout_->group_keys, layout_->groups, hashed, now);
+    GroupState* const state = zone_ == nullptr
+                                  ? nullptr
+                                  : find_in_zone(layout_->group_keys, layout_->groups, hashed, now);
     return state != nullptr ? *state : record_of(own_->groups, hashed);
 }
 

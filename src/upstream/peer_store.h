@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // PeerStore: where the state of groups, servers and peers lies: in a shared zone, so that all
 // workers see one state, or in the worker's own memory. Records are found by a key of text and stay
-// where they are, so whoever holds one needs no lock to read it. Changes that belong together happen
-// under the store's lock; a worker that dies inside leaves whole words, of which the next owner makes
-// sense again.
-// Runs in: worker.
+// where they are, so whoever holds one needs no lock to read it. Changes that belong together
+// happen under the store's lock; a worker that dies inside leaves whole words, of which the next
+// owner makes sense again. Runs in: worker.
 #pragma once
 
 #include <array>
@@ -32,9 +31,9 @@ extern const shm::ZoneKind kUpstreamZone;
 /// An address that a name has now.
 struct ResolvedAddress {
     std::array<unsigned char, 16> ip{};
-    std::uint16_t port = 0;    ///< of an SRV record; 0: the server's
-    std::uint16_t weight = 0;  ///< of an SRV record; 0: the server's
-    std::uint8_t ip_bytes = 0; ///< 4 or 16
+    std::uint16_t port = 0;     ///< of an SRV record; 0: the server's
+    std::uint16_t weight = 0;   ///< of an SRV record; 0: the server's
+    std::uint8_t ip_bytes = 0;  ///< 4 or 16
     std::uint8_t is_backup = 0;
     std::uint16_t spare = 0;
     friend bool operator==(const ResolvedAddress&, const ResolvedAddress&) = default;
@@ -46,8 +45,8 @@ inline constexpr std::size_t kMaxResolved = 64;
 [[nodiscard]] bool is_same_set(std::span<const ResolvedAddress> a,
                                std::span<const ResolvedAddress> b);
 
-/// What the resolver said of one server: two banks, of which the version's last bit names the one to
-/// read, so that a writer that dies leaves the old one.
+/// What the resolver said of one server: two banks, of which the version's last bit names the one
+/// to read, so that a writer that dies leaves the old one.
 struct ServerState {
     SharedWord<std::uint64_t> version;  ///< 0: nobody knows yet
     std::array<SharedWord<std::uint32_t>, 2> counts;
@@ -57,10 +56,10 @@ struct ServerState {
 
 /// Who works for a group: resolves and checks.
 struct GroupState {
-    SharedWord<std::uint32_t> lease_slot;   ///< plus one; 0: nobody's
+    SharedWord<std::uint32_t> lease_slot;  ///< plus one; 0: nobody's
     SharedWord<std::uint32_t> lease_epoch;
     SharedWord<std::int64_t> lease_until;
-    SharedWord<std::uint64_t> no_peer;      ///< attempts that found nobody
+    SharedWord<std::uint64_t> no_peer;  ///< attempts that found nobody
 };
 
 class PeerStore {
@@ -81,8 +80,8 @@ class PeerStore {
 
     [[nodiscard]] bool is_shared() const { return zone_ != nullptr; }
 
-    /// The peer's record, a fresh one where it is new. A zone that is full gives one of the worker's
-    /// own memory, and is_full() from then on.
+    /// The peer's record, a fresh one where it is new. A zone that is full gives one of the
+    /// worker's own memory, and is_full() from then on.
     [[nodiscard]] Record peer(std::string_view key, Millis now);
     [[nodiscard]] ServerState& server(std::string_view key, Millis now);
     [[nodiscard]] GroupState& group(std::string_view key, Millis now);
@@ -126,8 +125,8 @@ class PeerStore {
 
     /// Keeps the peer's record from being given to another one.
     void touch(const Record& record, Millis now);
-    /// Gives records of the worker's own memory that nobody has touched for long to new peers. Their
-    /// memory stays, as an attempt may still look at it.
+    /// Gives records of the worker's own memory that nobody has touched for long to new peers.
+    /// Their memory stays, as an attempt may still look at it.
     void forget_old(Millis now);
     /// Takes back what workers that died had counted. Call every now and then.
     void reap_dead();

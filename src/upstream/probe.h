@@ -17,8 +17,8 @@ namespace sluice::upstream {
 
 class Probe : private event::Pollable, private event::Timer {
   public:
-    /// Called once per start(), never from inside it. `why` tells what was being done, in log lines;
-    /// empty where the check passed. The Probe may be started again there, not destroyed.
+    /// Called once per start(), never from inside it. `why` tells what was being done, in log
+    /// lines; empty where the check passed. The Probe may be started again there, not destroyed.
     using Done = void (*)(void* owner, std::string_view why);
 
     Probe(event::Loop& loop, const CheckSpec& spec, void* owner, Done done);

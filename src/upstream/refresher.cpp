@@ -70,9 +70,8 @@ void Refresher::on_name(const NameAnswer& answer) {
 void Refresher::give_up(NameOutcome outcome) {
     if (outcome != last_) {
         const OutcomeWords words = words_of(outcome);
-        log::write(log::Level::Error,
-                   "{} could not be resolved ({}: {}) in upstream \"{}\"", spec_.host, words.code,
-                   words.text, group_.name());
+        log::write(log::Level::Error, "{} could not be resolved ({}: {}) in upstream \"{}\"",
+                   spec_.host, words.code, words.text, group_.name());
     }
     last_ = outcome;
     if (outcome == NameOutcome::NoName || outcome == NameOutcome::FormatError) {
@@ -94,7 +93,8 @@ void Refresher::ask_targets(const std::vector<ServiceRecord>& services) {
     found_.clear();
     has_failed_target_ = false;
     for (const ServiceRecord& service : services) {
-        // The best priority are the peers; the others wait behind them. Behind a backup nobody waits.
+        // The best priority are the peers; the others wait behind them. Behind a backup nobody
+        // waits.
         const bool is_behind = service.priority != best;
         if ((is_behind && spec_.is_backup) || targets_.size() == kMaxResolved) {
             continue;
@@ -159,8 +159,8 @@ void Refresher::publish(std::vector<ResolvedAddress> found) {
     }
     std::array<ResolvedAddress, kMaxResolved> known;
     const std::size_t count = group_.store().read_addresses(state_, known);
-    const bool is_new = state_.version.get() == 0 ||
-                        !is_same_set(std::span(known).first(count), found);
+    const bool is_new =
+        state_.version.get() == 0 || !is_same_set(std::span(known).first(count), found);
     const bool is_only_missing = spec_.is_retried && found.empty();
     if (is_new && !is_only_missing) {
         const PeerStore::Lock lock(group_.store());

@@ -78,9 +78,9 @@ OutcomeWords words_of(NameOutcome outcome) {
 struct Resolver::Name : Resolver::UseHook, Resolver::NewsHook {
     std::string key;  ///< the kind's letter and the name
     NameAnswer answer;
-    NameAnswer next;            ///< being put together
+    NameAnswer next;  ///< being put together
     std::uint32_t ttl = UINT32_MAX;
-    int parts = 0;              ///< questions under way
+    int parts = 0;  ///< questions under way
     bool has_answer = false;
     IntrusiveList<Lookup> waiting;
 
@@ -207,7 +207,8 @@ void Resolver::ask_part(Name& name, std::uint16_t type, const std::string& text,
             std::unique_ptr<Part> answered(static_cast<Part*>(arg));
             Resolver& resolver = *answered->resolver;
             if (!resolver.is_ending_) {
-                const std::size_t length = bytes != nullptr && size > 0 ? static_cast<std::size_t>(size) : 0;
+                const std::size_t length =
+                    bytes != nullptr && size > 0 ? static_cast<std::size_t>(size) : 0;
                 resolver.take_part(*answered, status, {bytes, length});
             }
         },

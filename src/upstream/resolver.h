@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Resolver: names to addresses while serving, by the name servers of one `resolver` directive. c-ares
-// speaks to them; its sockets and its clock are the worker's loop. Answers are kept as long as they
-// say, within a bound.
-// Runs in: worker.
+// Resolver: names to addresses while serving, by the name servers of one `resolver` directive.
+// c-ares speaks to them; its sockets and its clock are the worker's loop. Answers are kept as long
+// as they say, within a bound. Runs in: worker.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +43,7 @@ struct NameAnswer {
     NameOutcome outcome = NameOutcome::Failed;
     std::vector<ResolvedAddress> addresses;
     std::vector<ServiceRecord> services;
-    Millis asked_at{0};     ///< monotonic, as the next
+    Millis asked_at{0};  ///< monotonic, as the next
     Millis valid_until{0};
 };
 

@@ -16,7 +16,5 @@ namespace sluice::upstream {
 
 template <>
 struct sluice::conf::ParseAs<const sluice::upstream::ResolverSpec*> {
-    static bool parse(Build& build,
-                      const Directive& directive,
-                      const upstream::ResolverSpec*& out);
+    static bool parse(Build& build, const Directive& directive, const upstream::ResolverSpec*& out);
 };

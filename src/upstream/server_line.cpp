@@ -41,19 +41,29 @@ bool set_time(std::string_view value, Millis& out) {
 }
 
 constexpr Parameter kParameters[] = {
-    {"weight=", [](std::string_view value, ServerSpec& out) { return set_number(value, 1, out.weight); },
+    {"weight=",
+     [](std::string_view value, ServerSpec& out) { return set_number(value, 1, out.weight); },
      "weight=NUMBER, 1 or more"},
-    {"max_conns=", [](std::string_view value, ServerSpec& out) { return set_number(value, 0, out.max_conns); },
+    {"max_conns=",
+     [](std::string_view value, ServerSpec& out) { return set_number(value, 0, out.max_conns); },
      "max_conns=NUMBER; 0 is no limit"},
-    {"max_fails=", [](std::string_view value, ServerSpec& out) { return set_number(value, 0, out.max_fails); },
+    {"max_fails=",
+     [](std::string_view value, ServerSpec& out) { return set_number(value, 0, out.max_fails); },
      "max_fails=NUMBER; 0 counts no failures"},
-    {"fail_timeout=", [](std::string_view value, ServerSpec& out) { return set_time(value, out.fail_timeout); },
+    {"fail_timeout=",
+     [](std::string_view value, ServerSpec& out) { return set_time(value, out.fail_timeout); },
      "fail_timeout=TIME, such as 10s"},
-    {"slow_start=", [](std::string_view value, ServerSpec& out) { return set_time(value, out.slow_start); },
+    {"slow_start=",
+     [](std::string_view value, ServerSpec& out) { return set_time(value, out.slow_start); },
      "slow_start=TIME, such as 30s"},
-    {"service=", [](std::string_view value, ServerSpec& out) { out.service = value; return !value.empty(); },
+    {"service=",
+     [](std::string_view value, ServerSpec& out) {
+         out.service = value;
+         return !value.empty();
+     },
      "service=NAME, such as http or _http._tcp"},
-    {"route=", [](std::string_view, ServerSpec&) { return false; }, "another way than sticky routes"},
+    {"route=", [](std::string_view, ServerSpec&) { return false; },
+     "another way than sticky routes"},
 };
 
 bool set_flag(std::string_view text, ServerSpec& out) {
@@ -71,8 +81,9 @@ bool set_parameter(conf::Build& build, const conf::Argument& argument, ServerSpe
     if (set_flag(argument.text, out)) {
         return true;
     }
-    std::string expectation = "weight=, max_conns=, max_fails=, fail_timeout=, slow_start=, "
-                              "service=, backup, down or resolve";
+    std::string expectation =
+        "weight=, max_conns=, max_fails=, fail_timeout=, slow_start=, "
+        "service=, backup, down or resolve";
     for (const Parameter& parameter : kParameters) {
         if (!argument.text.starts_with(parameter.name)) {
             continue;
@@ -87,7 +98,9 @@ bool set_parameter(conf::Build& build, const conf::Argument& argument, ServerSpe
 }
 
 /// What the balancer cannot do, in nginx's words.
-bool check_balancer(conf::Build& build, const conf::Directive& directive, const GroupSpec& group,
+bool check_balancer(conf::Build& build,
+                    const conf::Directive& directive,
+                    const GroupSpec& group,
                     const ServerSpec& server) {
     const auto refuse = [&](std::string_view parameter) {
         for (const conf::Argument& argument : directive.args) {
@@ -113,7 +126,9 @@ bool check_balancer(conf::Build& build, const conf::Directive& directive, const 
     return true;
 }
 
-bool check_service(conf::Build& build, const conf::Argument& name, const ServerSpec& server,
+bool check_service(conf::Build& build,
+                   const conf::Argument& name,
+                   const ServerSpec& server,
                    const Endpoint& endpoint) {
     if (server.service.empty()) {
         return true;
@@ -134,7 +149,9 @@ bool check_service(conf::Build& build, const conf::Argument& name, const ServerS
     return true;
 }
 
-void keep_addresses(conf::Build& build, const std::vector<net::Address>& found, ServerSpec& server) {
+void keep_addresses(conf::Build& build,
+                    const std::vector<net::Address>& found,
+                    ServerSpec& server) {
     const std::span<net::Address> kept = build.arena().make_span<net::Address>(found.size());
     std::ranges::copy(found, kept.begin());
     server.addresses = kept;
@@ -156,10 +173,9 @@ bool parse_server_line(conf::Build& build,
     }
     const auto endpoint = parse_endpoint(name.text);
     if (!endpoint) {
-        return build.error(name,
-                           std::string(endpoint.error()) + " in upstream \"" +
-                               std::string(name.text) + "\"",
-                           "HOST:PORT or unix:PATH");
+        return build.error(
+            name, std::string(endpoint.error()) + " in upstream \"" + std::string(name.text) + "\"",
+            "HOST:PORT or unix:PATH");
     }
     if (!check_service(build, name, out, *endpoint) ||
         !check_balancer(build, directive, group, out)) {
@@ -200,7 +216,8 @@ bool find_addresses(conf::Build& build, const GroupSpec& group, ServerSpec& serv
     }
     std::string message = "host not found in upstream \"" + std::string(server.name) + "\"";
     if (build.is_compat()) {
-        return build.error(server.at, std::move(message), "a name that the machine's resolver knows");
+        return build.error(server.at, std::move(message),
+                           "a name that the machine's resolver knows");
     }
     build.warn(server.at, std::move(message) + ": it is down until the name is known");
     server.is_retried = true;

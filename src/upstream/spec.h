@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the configuration says of upstreams: GroupSpec (an `upstream` block, or an address in a
-// proxy_pass), its ServerSpecs, ResolverSpec. Immutable once compiled but for `attached`: each worker
-// hangs what runs there.
-// Runs in: any.
+// proxy_pass), its ServerSpecs, ResolverSpec. Immutable once compiled but for `attached`: each
+// worker hangs what runs there. Runs in: any.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +30,13 @@ struct ResolverSpec {
     bool wants_ipv4 = true;
     bool wants_ipv6 = true;
     std::string_view key;  ///< the same for resolvers that are the same
+
     /// "name address" of the machine's hosts file; with the default resolver only.
     struct Host {
         std::string_view name;
         net::Address address;
     };
+
     std::span<const Host> hosts;
     conf::Position at;
     mutable Resolver* attached = nullptr;
@@ -43,8 +44,8 @@ struct ResolverSpec {
 
 /// One `server` line.
 struct ServerSpec {
-    std::string_view name;     ///< as written: "backend.example:8080", "unix:/path"
-    std::string_view host;     ///< without the port; empty for "unix:"
+    std::string_view name;  ///< as written: "backend.example:8080", "unix:/path"
+    std::string_view host;  ///< without the port; empty for "unix:"
     std::uint16_t port = 0;
     std::string_view service;  ///< service=: the name is looked up as SRV; empty: not
     /// Known when the configuration was read; none: the resolver has to say.
@@ -84,7 +85,7 @@ struct GroupSpec {
     Millis resolver_timeout{30'000};
     mutable const CheckSpec* check = nullptr;  ///< active checks, set when frozen; null: none
     conf::Position at;
-    conf::Level* level = nullptr;            ///< of the block, or where the address stands
+    conf::Level* level = nullptr;  ///< of the block, or where the address stands
     GroupSpec* next = nullptr;
     /// A worker's running group; null elsewhere.
     mutable Group* attached = nullptr;

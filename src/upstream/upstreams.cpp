@@ -130,7 +130,8 @@ void Upstreams::tick() {
 }
 
 net::ServiceKind service_kind() {
-    return {.name = "upstream", .create = [](net::WorkerContext& worker) -> std::unique_ptr<net::Service> {
+    return {.name = "upstream",
+            .create = [](net::WorkerContext& worker) -> std::unique_ptr<net::Service> {
                 return std::make_unique<Upstreams>(worker);
             }};
 }

@@ -60,7 +60,7 @@ class Upstreams final : public net::Service {
     std::map<const conf::ZoneSpec*, PeerStore*> shared_stores_;  ///< of the current generation
     std::vector<Group*> groups_;                                 ///< of the current generation
     std::map<std::string, Counted<Resolver>, std::less<>> resolvers_;
-    std::vector<std::unique_ptr<Cared>> cared_;                  ///< of the current generation
+    std::vector<std::unique_ptr<Cared>> cared_;  ///< of the current generation
     Tick tick_;
 };
 

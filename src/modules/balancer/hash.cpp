@@ -90,8 +90,8 @@ struct Ring final : upstream::SetData {
     };
 
     std::vector<Point> points;
-    std::vector<std::string_view> servers;    ///< views the set's peers
-    std::vector<std::uint32_t> server_of;     ///< by peer
+    std::vector<std::string_view> servers;  ///< views the set's peers
+    std::vector<std::uint32_t> server_of;   ///< by peer
 
     /// The first point at or behind `hash`; points.size() where there is none.
     [[nodiscard]] std::size_t find(std::uint32_t hash) const {
@@ -220,7 +220,9 @@ bool set_hash(conf::Build& build, const conf::Directive& directive, HashConf&) {
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<HashConf, &set_hash>(
-        "hash", upstream::kAnyUpstream, conf::take_range(1, 2),
+        "hash",
+        upstream::kAnyUpstream,
+        conf::take_range(1, 2),
         "Choose the server by a key; consistent: few keys move when servers come and go."),
 };
 constexpr conf::ConfKind kKind = conf::kind<HashConf>("hash", kRows);

@@ -49,8 +49,8 @@ bool set_ip_hash(conf::Build& build, const conf::Directive& directive, IpHashCon
 }
 
 constexpr conf::Row kRows[] = {
-    conf::row_fn<IpHashConf, &set_ip_hash>("ip_hash", conf::kUpstream, conf::take(0),
-                                           "Choose the server by the client's network."),
+    conf::row_fn<IpHashConf, &set_ip_hash>(
+        "ip_hash", conf::kUpstream, conf::take(0), "Choose the server by the client's network."),
 };
 constexpr conf::ConfKind kKind = conf::kind<IpHashConf>("ip_hash", kRows);
 

@@ -17,8 +17,7 @@ class LeastConn final : public upstream::Balancer {
 };
 
 constexpr upstream::BalancerKind kMethod{
-    .name = "least_conn",
-    .create = [](const void*) -> std::unique_ptr<upstream::Balancer> {
+    .name = "least_conn", .create = [](const void*) -> std::unique_ptr<upstream::Balancer> {
         return std::make_unique<LeastConn>();
     }};
 
@@ -30,7 +29,9 @@ bool set_least_conn(conf::Build& build, const conf::Directive& directive, LeastC
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<LeastConnConf, &set_least_conn>(
-        "least_conn", upstream::kAnyUpstream, conf::take(0),
+        "least_conn",
+        upstream::kAnyUpstream,
+        conf::take(0),
         "Choose the server with the fewest connections for its weight."),
 };
 constexpr conf::ConfKind kKind = conf::kind<LeastConnConf>("least_conn", kRows);

@@ -53,7 +53,9 @@ bool set_least_time(conf::Build& build, const conf::Directive& directive, LeastT
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<LeastTimeConf, &set_least_time>(
-        "least_time", upstream::kAnyUpstream, conf::take_range(1, 2),
+        "least_time",
+        upstream::kAnyUpstream,
+        conf::take_range(1, 2),
         "Choose the server with the least average time to connect, first_byte (header in http) or "
         "last_byte, and the fewest connections; inflight counts those that are not over, too."),
 };

@@ -111,7 +111,9 @@ bool set_random(conf::Build& build, const conf::Directive& directive, RandomConf
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<RandomConf, &set_random>(
-        "random", upstream::kAnyUpstream, conf::take_range(0, 2),
+        "random",
+        upstream::kAnyUpstream,
+        conf::take_range(0, 2),
         "Choose a server by chance and weight; two: the better of two by least_conn or "
         "least_time=connect, first_byte, last_byte."),
 };

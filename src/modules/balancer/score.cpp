@@ -13,9 +13,10 @@ namespace {
 constexpr std::int64_t kAverageUnit = 1024;
 
 std::uint64_t average(const upstream::PeerState& state, LeastOf what) {
-    const upstream::SharedWord<std::int64_t>& word = what == LeastOf::ConnectTime ? state.connect_average
-                                                     : what == LeastOf::FirstByte ? state.first_byte_average
-                                                                                  : state.last_byte_average;
+    const upstream::SharedWord<std::int64_t>& word =
+        what == LeastOf::ConnectTime ? state.connect_average
+        : what == LeastOf::FirstByte ? state.first_byte_average
+                                     : state.last_byte_average;
     return static_cast<std::uint64_t>(std::max<std::int64_t>(word.get(), 0));
 }
 

@@ -69,7 +69,8 @@ void complete(conf::Build& build, void* object) {
     if (!reading.match.text.empty()) {
         match = find_match(*reading.level, reading.match.text);
         if (match == nullptr) {
-            build.error(reading.match, "match \"" + std::string(reading.match.text) + "\" not found",
+            build.error(reading.match,
+                        "match \"" + std::string(reading.match.text) + "\" not found",
                         "a match block of that name");
             return;
         }
@@ -145,9 +146,9 @@ bool set_parameter(conf::Build& build, const conf::Argument& argument, Reading& 
     if (argument.text == "udp" && out.is_stream) {
         return out.spec.is_udp = true;
     }
-    std::string expectation = out.is_stream
-                                  ? "interval=, jitter=, fails=, passes=, port=, match=, mandatory or udp"
-                                  : "interval=, jitter=, fails=, passes=, port=, match=, uri= or mandatory";
+    std::string expectation =
+        out.is_stream ? "interval=, jitter=, fails=, passes=, port=, match=, mandatory or udp"
+                      : "interval=, jitter=, fails=, passes=, port=, match=, uri= or mandatory";
     for (const Parameter& parameter : kParameters) {
         if (!argument.text.starts_with(parameter.name)) {
             continue;
@@ -209,19 +210,24 @@ constexpr conf::Arity kNamedBlock{.least = 1, .most = 1, .is_flag = false, .has_
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<HealthConf, &set_health_check>(
-        "health_check", conf::kStreamServer | conf::kLocation | upstream::kAnyUpstream,
+        "health_check",
+        conf::kStreamServer | conf::kLocation | upstream::kAnyUpstream,
         conf::take_range(0, conf::kNoLimit),
-        "Checks the servers of the group again and again: interval=, jitter=, fails=, passes=, port=, "
+        "Checks the servers of the group again and again: interval=, jitter=, fails=, passes=, "
+        "port=, "
         "match=, mandatory; in stream udp, in http uri=."),
     conf::row<&HealthConf::timeout>(
         "health_check_timeout",
-        conf::kStream | conf::kStreamServer | conf::kAnyHttp | upstream::kAnyUpstream, conf::take(1),
+        conf::kStream | conf::kStreamServer | conf::kAnyHttp | upstream::kAnyUpstream,
+        conf::take(1),
         "How long one check of a server may take.")
         .defaults("5s"),
-    conf::row_fn<HealthConf, &set_match>(
-        "match", conf::kHttp | conf::kStream, kNamedBlock,
-        "What a server has to answer to a check: send and expect in stream; status, header and body in "
-        "http.")
+    conf::row_fn<HealthConf, &set_match>("match",
+                                         conf::kHttp | conf::kStream,
+                                         kNamedBlock,
+                                         "What a server has to answer to a check: send and expect "
+                                         "in stream; status, header and body in "
+                                         "http.")
         .repeats(),
 };
 constexpr conf::ConfKind kKind = conf::kind<HealthConf>("health_check", kRows);

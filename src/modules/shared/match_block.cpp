@@ -45,8 +45,7 @@ bool compile(conf::Build& build, const conf::Argument& argument, bool is_caseles
     if (!regex) {
         return build.error(argument, std::move(regex.error()));
     }
-    out.pattern =
-        &build.generation().keep(std::make_unique<script::Regex>(std::move(*regex)));
+    out.pattern = &build.generation().keep(std::make_unique<script::Regex>(std::move(*regex)));
     return true;
 }
 
@@ -58,7 +57,8 @@ bool read_rule(conf::Build& build,
     std::string_view mark = args.size() == 2 ? args[0].text : std::string_view();
     out.is_negated = mark.starts_with('!');
     mark.remove_prefix(out.is_negated ? 1 : 0);
-    if (args.empty() || args.size() > 2 || (!mark.empty() && mark != "=" && mark != "~" && mark != "~*")) {
+    if (args.empty() || args.size() > 2 ||
+        (!mark.empty() && mark != "=" && mark != "~" && mark != "~*")) {
         return build.error(directive,
                            "invalid parameter in \"" + std::string(directive.name) + "\" directive",
                            "a text, or ~ and a pattern");
@@ -84,7 +84,8 @@ bool read_status(conf::Build& build, const conf::Directive& row, MatchBlock& out
     for (const conf::Argument& argument : args) {
         const std::size_t dash = argument.text.find('-');
         const auto first = parse_decimal(argument.text.substr(0, dash));
-        const auto last = dash == argument.text.npos ? first : parse_decimal(argument.text.substr(dash + 1));
+        const auto last =
+            dash == argument.text.npos ? first : parse_decimal(argument.text.substr(dash + 1));
         if (!first || !last || *first < 100 || *last > 999 || *first > *last) {
             return build.error(argument, "invalid status \"" + std::string(argument.text) + "\"",
                                "a status such as 200, or 300-399");
@@ -94,8 +95,9 @@ bool read_status(conf::Build& build, const conf::Directive& row, MatchBlock& out
     const std::span<StatusRange> kept = build.arena().make_span<StatusRange>(ranges.size());
     std::ranges::copy(ranges, kept.begin());
     out.statuses = kept;
-    return !ranges.empty() || build.error(row, "invalid number of arguments in \"status\" directive",
-                                          "a status such as 200, or 300-399");
+    return !ranges.empty() ||
+           build.error(row, "invalid number of arguments in \"status\" directive",
+                       "a status such as 200, or 300-399");
 }
 
 bool read_header(conf::Build& build, const conf::Directive& row, MatchBlock& out) {
@@ -176,7 +178,8 @@ bool header_holds(const HeaderRule& rule, std::string_view fields) {
         is_there = true;
         TextRule plain = rule.value;
         plain.is_negated = false;
-        has_value = has_value || (rule.wants_value && plain.holds_for(trim(line.substr(colon + 1))));
+        has_value =
+            has_value || (rule.wants_value && plain.holds_for(trim(line.substr(colon + 1))));
     }
     return (rule.wants_value ? has_value : is_there) != rule.value.is_negated;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Upstreams on the status pages. With a zone the figures are of all workers; without one they are of
-// the worker that answers, and the page says so.
-// Runs in: worker.
+// Upstreams on the status pages. With a zone the figures are of all workers; without one they are
+// of the worker that answers, and the page says so. Runs in: worker.
 #include "modules/shared/upstream_section.h"
 
 #include <algorithm>
@@ -71,8 +70,7 @@ std::string_view state_of(const Peer& peer, Millis now) {
     if (is_out(peer, now)) {
         return "unavail";
     }
-    const bool is_full =
-        peer.max_conns != 0 && peer.state->connections.get() >= peer.max_conns;
+    const bool is_full = peer.max_conns != 0 && peer.state->connections.get() >= peer.max_conns;
     return is_full ? "full" : "up";
 }
 
@@ -191,8 +189,8 @@ void each_sample(const StatusView& view, const Visit& visit) {
         each_group(view, scope, [&](const GroupSpec& spec) {
             std::vector<std::string> seen;
             each_peer(spec, [&](const Peer& peer) {
-                const std::size_t copies = static_cast<std::size_t>(
-                    std::ranges::count(seen, peer.name));
+                const std::size_t copies =
+                    static_cast<std::size_t>(std::ranges::count(seen, peer.name));
                 seen.push_back(peer.name);
                 // The same address twice in a group: samples must differ.
                 const std::string label =
