@@ -146,6 +146,70 @@ class Services(NameTest):
         wait_for(lambda: self.ask(server) == "4", what="the backup behind a dead port")
 
 
+class Variables(NameTest):
+    def start_by_name(self, name, more=""):
+        return self.start("server 127.0.0.2:%%PORT2%%;",
+                          more=f"server {{ listen %%PORT3%%; set $name {name}; proxy_pass $name; {more} }}")
+
+    def test_name_is_looked_up_when_a_session_needs_it(self):
+        self.dns.set("b.test", "A", "127.0.0.3", ttl=60)
+        server = self.start_by_name("b.test:%%PORT2%%")
+        self.assertEqual(self.dns.asked("b.test"), 0)
+
+        self.assertEqual([self.ask(server, 3) for _ in range(5)], ["3"] * 5)
+
+        self.assertEqual(self.dns.asked("b.test"), 1)
+
+    def test_answer_is_used_for_its_time(self):
+        self.dns.set("b.test", "A", "127.0.0.3", ttl=1)
+        server = self.start_by_name("b.test:%%PORT2%%")
+        self.assertEqual(self.ask(server, 3), "3")
+
+        self.dns.set("b.test", "A", "127.0.0.4", ttl=1)
+
+        wait_for(lambda: self.ask(server, 3) == "4", what="the new address")
+
+    def test_one_after_the_other_is_asked_and_the_dead_one_left_alone(self):
+        self.dns.set("b.test", "A", "127.0.0.100", "127.0.0.3", ttl=60)
+        server = self.start_by_name("b.test:%%PORT2%%")
+
+        self.assertEqual([self.ask(server, 3) for _ in range(6)], ["3"] * 6)
+
+        server.wait_logged("upstream server temporarily disabled while connecting to upstream")
+        self.assertEqual(server.error_log().count("connect() failed"), 1)
+
+    def test_blocks_and_addresses_need_no_server(self):
+        by_block, by_address = self.start_by_name("u"), self.start_by_name("127.0.0.5:%%PORT2%%")
+
+        self.assertEqual((self.ask(by_block, 3), self.ask(by_address, 3)), ("2", "5"))
+        self.assertEqual(self.dns.questions, [])
+
+    def test_failures_are_told(self):
+        for name, action, words in (
+                ("gone.test", lambda: self.dns.fail("gone.test", NXDOMAIN), "gone.test could not be resolved (3: Host not found)"),
+                ("bad.test", lambda: self.dns.fail("bad.test", SERVFAIL), "bad.test could not be resolved (2: Server failure)"),
+                ("slow.test", lambda: self.dns.silence("slow.test"), "slow.test could not be resolved (110: Operation timed out)")):
+            with self.subTest(name):
+                action()
+                server = self.start_by_name(name + ":%%PORT2%%")
+                self.assertEqual(self.ask(server, 3), "")
+                server.wait_logged(words)
+
+    def test_client_that_leaves_meanwhile_costs_nothing(self):
+        self.dns.silence("slow.test")
+        server = self.start_by_name("slow.test:%%PORT2%%", more="resolver_timeout 30s;")
+        before = server.fd_count(server.workers()[0])
+        clients = [socket.create_connection(("127.0.0.1", server.port_number(3))) for _ in range(20)]
+        wait_for(lambda: self.dns.asked("slow.test") > 0, what="the question")
+        for client in clients:
+            client.close()
+
+        self.dns.set("slow.test", "A", "127.0.0.3", ttl=60)
+
+        wait_for(lambda: self.ask(server, 3) == "3", what="the name to be known")
+        wait_for(lambda: server.fd_count(server.workers()[0]) <= before + 2, what="nothing to be left")
+
+
 class State(NameTest):
     def test_failures_outlive_a_reload_without_a_zone(self):
         server = self.start("server 127.0.0.2:%%PORT9%% fail_timeout=1m; server 127.0.0.3:%%PORT2%%;")
