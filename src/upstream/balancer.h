@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Balancer: who is asked next. One object per group and worker; what it remembers lies in the
-// peers' shared state, in the Attempt that asks, or in the set. Runs in: worker.
+// Balancer: who is asked next. One object per group and worker; what it remembers lies in the peers'
+// shared state, in the Attempt that asks, or in the set.
+// Runs in: worker.
 #pragma once
 
 #include <array>

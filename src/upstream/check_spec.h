@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // CheckSpec: how the peers of a group are checked: what is sent, and who judges the answer. The
-// judge is a function of the feature that read the directive, so this room knows no protocol. Runs
-// in: any (settings), worker (judge).
+// judge is a function of the feature that read the directive, so this room knows no protocol.
+// Runs in: any (settings), worker (judge).
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // PeerStore: where the state of groups, servers and peers lies: in a shared zone, so that all
 // workers see one state, or in the worker's own memory. Records are found by a key of text and stay
-// where they are, so whoever holds one needs no lock to read it. Changes that belong together
-// happen under the store's lock; a worker that dies inside leaves whole words, of which the next
-// owner makes sense again. Runs in: worker.
+// where they are, so whoever holds one needs no lock to read it. Changes that belong together happen
+// under the store's lock; a worker that dies inside leaves whole words, of which the next owner
+// makes sense again.
+// Runs in: worker.
 #pragma once
 
 #include <array>

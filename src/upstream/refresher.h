@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Refresher: asks again and again what the name of one server means, and puts the answer where the
-// groups of all workers see it. Of the workers that share a zone only the one with the group's
-// lease runs them. Runs in: worker.
+// groups of all workers see it. Of the workers that share a zone only the one with the group's lease
+// runs them.
+// Runs in: worker.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Resolver: names to addresses while serving, by the name servers of one `resolver` directive.
 // c-ares speaks to them; its sockets and its clock are the worker's loop. Answers are kept as long
-// as they say, within a bound. Runs in: worker.
+// as they say, within a bound.
+// Runs in: worker.
 #pragma once
 
 #include <cstdint>

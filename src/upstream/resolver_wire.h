@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ResolverWire: a c-ares channel whose sockets and deadlines are those of the loop. It reads none
-// of the machine's files. Runs in: worker.
+// ResolverWire: a c-ares channel whose sockets and deadlines are those of the loop. It reads none of
+// the machine's files.
+// Runs in: worker.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the configuration says of upstreams: GroupSpec (an `upstream` block, or an address in a
 // proxy_pass), its ServerSpecs, ResolverSpec. Immutable once compiled but for `attached`: each
-// worker hangs what runs there. Runs in: any.
+// worker hangs what runs there.
+// Runs in: any.
 #pragma once
 
 #include <cstdint>

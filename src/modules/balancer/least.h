@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The rule that least_conn and least_time share: the peer with the least score for its weight;
-// among equals, smooth weighted round robin. Runs in: worker.
+// The rule that least_conn and least_time share: the peer with the least score for its weight; among
+// equals, smooth weighted round robin.
+// Runs in: worker.
 #pragma once
 
 #include "modules/balancer/score.h"

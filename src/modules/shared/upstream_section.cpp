@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Upstreams on the status pages. With a zone the figures are of all workers; without one they are
-// of the worker that answers, and the page says so. Runs in: worker.
+// Upstreams on the status pages. With a zone the figures are of all workers; without one they are of
+// the worker that answers, and the page says so.
+// Runs in: worker.
 #include "modules/shared/upstream_section.h"
 
 #include <algorithm>
