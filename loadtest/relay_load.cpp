@@ -22,15 +22,13 @@
 #include <cstring>
 #include <deque>
 #include <fcntl.h>
-#include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string>
+#include <poll.h>
 #include <string_view>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -101,6 +99,15 @@ void watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
     }
 }
 
+void await_start() {
+    std::puts("ready");
+    std::fflush(stdout);
+    char go = 0;
+    if (::read(STDIN_FILENO, &go, 1) < 0) {
+        die("read");
+    }
+}
+
 /// What was counted between the start and the end.
 struct Result {
     std::uint64_t round_trips = 0;
@@ -136,6 +143,11 @@ class Load {
         }
         ::close(listening);
     }
+
+    /// Of the first connection.
+    [[nodiscard]] int client() const { return ends_[0].fd; }
+
+    [[nodiscard]] int upstream() const { return ends_[1].fd; }
 
     Result ping(double seconds) {
         return run(
@@ -190,12 +202,7 @@ class Load {
     template <class Begin>
     Result run(double seconds, Begin begin, void (Load::*on_event)(End&, std::uint32_t)) {
         const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-        std::puts("ready");
-        std::fflush(stdout);
-        char go = 0;
-        if (::read(STDIN_FILENO, &go, 1) < 0) {
-            die("read");
-        }
+        await_start();
         const auto start = Clock::now();
         const auto end = start + std::chrono::duration_cast<Clock::duration>(
                                      std::chrono::duration<double>(seconds));
@@ -295,6 +302,52 @@ class Load {
     std::vector<End> ends_;
     Result result_;
 };
+
+// ---- the probe ----
+
+void wait_readable(int fd) {
+    pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
+    if (::poll(&one, 1, 5000) <= 0) {
+        std::fprintf(stderr, "relay_load: no answer for 5 s\n");
+        std::exit(1);
+    }
+}
+
+/// A message from one end to the other, as a whole.
+void carry(int from, int to) {
+    std::array<char, 64> message{};
+    if (::send(from, message.data(), message.size(), MSG_NOSIGNAL) != ssize_t{message.size()}) {
+        die("send");
+    }
+    for (std::size_t got = 0; got < message.size();) {
+        wait_readable(to);
+        const ssize_t count = ::recv(to, message.data(), message.size() - got, 0);
+        if (count == 0 || (count < 0 && errno != EAGAIN)) {
+            die("recv");
+        }
+        got += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+    }
+}
+
+void probe(const Load& load, double seconds) {
+    constexpr auto kEvery = std::chrono::milliseconds(5);
+    await_start();
+    std::vector<double> latencies;
+    const auto start = Clock::now();
+    for (auto due = start; std::chrono::duration<double>(due - start).count() < seconds;
+         due += kEvery) {
+        std::this_thread::sleep_until(due);
+        const auto before = Clock::now();
+        carry(load.client(), load.upstream());
+        carry(load.upstream(), load.client());
+        latencies.push_back(
+            std::chrono::duration<double, std::micro>(Clock::now() - before).count());
+    }
+    std::ranges::sort(latencies);
+    std::printf("{\"p50_us\": %.1f, \"p99_us\": %.1f, \"worst_us\": %.1f}\n",
+                latencies[latencies.size() / 2], latencies[latencies.size() * 99 / 100],
+                latencies.back());
+}
 
 // ---- the floor ----
 
@@ -435,10 +488,16 @@ int main(int argc, char** argv) {
         Floor(number(argv[3]), std::string_view(argv[4]) == "splice")
             .serve(listen_on(number(argv[2])));
     }
+    if (mode == "probe" && argc == 5) {
+        ::alarm(static_cast<unsigned>(number(argv[4])) + 30);
+        probe(Load(number(argv[2]), number(argv[3]), 1, 64), static_cast<double>(number(argv[4])));
+        return 0;
+    }
     if ((mode != "ping" && mode != "bulk") || argc != 7) {
         std::fprintf(
             stderr,
             "usage: relay_load ping|bulk UPSTREAM_PORT RELAY_PORT CONNECTIONS SIZE SECONDS\n"
+            "       relay_load probe UPSTREAM_PORT RELAY_PORT SECONDS\n"
             "       relay_load floor RELAY_PORT UPSTREAM_PORT copy|splice\n");
         return 2;
     }

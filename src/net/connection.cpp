@@ -145,6 +145,10 @@ void Connection::yield() {
     loop_.post(*this);
 }
 
+void Connection::yield_first() {
+    loop_.post_first(*this);
+}
+
 void Connection::resume(PauseReason reason) {
     paused_ = static_cast<std::uint8_t>(paused_ & ~static_cast<std::uint8_t>(reason));
     if (is_readable()) {

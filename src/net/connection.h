@@ -105,6 +105,8 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// Calls on_event again at the end of this turn, or in the next when posted work is running:
     /// for whoever stops reading or writing while the bit is still set.
     void yield();
+    /// The same for whoever got nothing of this turn's share: before those who had theirs.
+    void yield_first();
 
     void pause(PauseReason reason) { paused_ |= static_cast<std::uint8_t>(reason); }
 

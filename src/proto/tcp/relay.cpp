@@ -12,8 +12,10 @@ namespace sluice::tcp {
 
 namespace {
 
-/// What one direction moves before the others have their turn.
-constexpr std::size_t kTurnBudget = 256 * 1024;
+/// What a direction moves in a turn without asking; beyond it, and all of bulk, is of the turn's
+/// share.
+constexpr std::size_t kFreeBytes = 64 * 1024;
+constexpr std::size_t kShare = 256 * 1024;
 /// How chunks make bulk of a direction: a large one scores two, a small one takes one back; it is
 /// bulk from kBulkScore on and until nothing is left of its score.
 constexpr std::uint8_t kBulkScore = 4;
@@ -128,9 +130,12 @@ void Relay::turn() {
 }
 
 // A destination that takes no more is waited for before the source is read again: nothing is held
-// that a read could have left in the kernel.
+// that a read could have left in the kernel. One relay may have all of the turn's share: a source
+// that is emptied before the next one is begun keeps its bytes in the processor's cache (bulk over
+// 8 connections passes twice as fast as in pieces of 256 KiB in turn).
 void Relay::advance(Direction& way) {
-    std::size_t budget = kTurnBudget;
+    std::size_t moved = 0;
+    bool has_had_share = false;
     way.is_delayed = false;
     for (;;) {
         if (way.is_holding() && !flush(way)) {
@@ -141,17 +146,32 @@ void Relay::advance(Direction& way) {
             !way.to->is_writable()) {
             break;
         }
-        if (budget == 0) {
-            way.from->yield();
-            break;
-        }
         const std::size_t limit = allowance(way);
         if (limit == 0) {
             break;
         }
-        budget -= std::min(budget, fill(way, limit));
+        if (moved < kFreeBytes && !way.is_bulk) [[likely]] {
+            moved += fill(way, limit);
+        } else if (fill_from_share(way, limit)) {
+            has_had_share = true;
+        } else {
+            has_had_share ? way.from->yield() : way.from->yield_first();
+            break;
+        }
     }
     release(way);
+}
+
+/// The same as fill(), from what all connections together may move in a turn. False: nothing of
+/// that is left.
+bool Relay::fill_from_share(Direction& way, std::size_t limit) {
+    event::Loop& loop = way.from->loop();
+    const std::size_t share = loop.take_share(kShare);
+    if (share == 0) {
+        return false;
+    }
+    loop.return_share(share - std::min(share, fill(way, limit)));
+    return true;
 }
 
 /// How much may be read now. With a rate, as nginx has it: no more than the time since the start
@@ -200,7 +220,7 @@ std::size_t Relay::fill(Direction& way, std::size_t limit) {
     if (way.rate != 0) {
         way.next_read = way.from->loop().now() + time_for(got->size, way.rate);
     }
-    judge_chunk(way, got->size);
+    judge_chunk(way, got->size, by_pipe);
     if (way.slowness > 0) {
         --way.slowness;
     }
@@ -222,8 +242,12 @@ bool Relay::has_pipe(Direction& way) {
     return way.pipe.is_open();
 }
 
-void Relay::judge_chunk(Direction& way, std::size_t size) {
-    if (size < options_.splice_from) [[likely]] {
+/// A slow destination's chunks are smaller; that they fill their room tells as much. Once it is
+/// bulk, half of what made it so keeps it so.
+void Relay::judge_chunk(Direction& way, std::size_t size, bool by_pipe) {
+    const std::size_t large = by_pipe ? options_.splice_from / 2 : options_.splice_from;
+    const bool is_large = size >= large || (way.slowness > 0 && size >= kUsualBuffer);
+    if (!is_large) [[likely]] {
         if (way.score > 0) {
             --way.score;
             way.is_bulk = way.is_bulk && way.score > 0;

@@ -147,10 +147,11 @@ class Relay {
     void turn();
     void advance(Direction& way);
     [[nodiscard]] std::size_t allowance(Direction& way);
+    [[nodiscard]] bool fill_from_share(Direction& way, std::size_t limit);
     [[nodiscard]] std::size_t fill(Direction& way, std::size_t limit);
     [[nodiscard]] Result<sys::Transfer> receive(Direction& way, std::size_t limit);
     [[nodiscard]] bool has_pipe(Direction& way);
-    void judge_chunk(Direction& way, std::size_t size);
+    void judge_chunk(Direction& way, std::size_t size, bool by_pipe);
     [[nodiscard]] bool flush(Direction& way);
     void keep(Direction& way);
     void lose_source(Direction& way, const Error& error);
