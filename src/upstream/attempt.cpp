@@ -148,9 +148,28 @@ void Attempt::give_back(Millis now, Verdict verdict) {
         tell(log::Level::Warn, news);
     }
     if (is_back) {
-        log::write(log::Level::Notice, "upstream server {} of \"{}\" answers again", peer_->name,
-                   group_->name());
+        tell_back();
     }
+}
+
+void Attempt::prove(Millis now) {
+    PeerState& state = *peer_->state;
+    if (!is_counted_ || state.fails.get() == 0) {
+        return;
+    }
+    bool is_back = false;
+    {
+        const PeerStore::Lock lock(group_->store());
+        is_back = judge_good(state, now);
+    }
+    if (is_back) {
+        tell_back();
+    }
+}
+
+void Attempt::tell_back() const {
+    log::write(log::Level::Notice, "upstream server {} of \"{}\" answers again", peer_->name,
+               group_->name());
 }
 
 std::string_view Attempt::judge_bad(PeerState& state, Millis now) {

@@ -83,6 +83,10 @@ class Attempt {
 
     void connected(Millis now) { times_.connected = now; }
 
+    /// It can be asked again although it is still in use: where a connection alone proves that
+    /// (stream), others need not wait for this one's end.
+    void prove(Millis now);
+
     void first_byte(Millis now) {
         times_.first_byte = times_.first_byte.count() == 0 ? now : times_.first_byte;
     }
@@ -121,6 +125,7 @@ class Attempt {
     [[nodiscard]] std::string_view judge_bad(PeerState& state, Millis now);
     [[nodiscard]] static bool judge_good(PeerState& state, Millis now);
     void measure(PeerState& state) const;
+    void tell_back() const;
     void tell(log::Level level, std::string_view text) const;
 
     Group* group_ = nullptr;

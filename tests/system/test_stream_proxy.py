@@ -132,6 +132,30 @@ class Proxy(SluiceTest):
                 wait_for(lambda: talk() and second.accepted > 0, what="the second peer")
         server.wait_logged("upstream server temporarily disabled")
 
+    def test_one_connection_proves_that_a_peer_is_back(self):
+        def called(name):
+            def behave(sock):
+                sock.sendall(name)
+                sock.recv(1)
+
+            return behave
+
+        with TcpPeer(called(b"spare")) as spare:
+            server = self.proxy("upstream u { server 127.0.0.1:%%PORT2%% fail_timeout=1s; "
+                                f"server 127.0.0.1:{spare.port} backup; }}"
+                                "server { listen %%PORT%%; proxy_pass u; }")
+
+            def ask():
+                client = Connection(server.port)
+                self.addCleanup(client.close)
+                return client, client.read_exactly(4)
+
+            self.assertEqual(ask()[1], b"spar")
+            with TcpPeer(called(b"main"), port=server.port_number(2)):
+                wait_for(lambda: ask()[1] == b"main", what="the peer on trial")
+                # The session on trial is still open.
+                self.assertEqual([ask()[1] for _ in range(5)], [b"main"] * 5)
+
     def test_a_peer_that_dies_midway_ends_its_session_only(self):
         with TcpPeer() as first, TcpPeer() as second:
             server = self.proxy(f"upstream u {{ server 127.0.0.1:{first.port}; "

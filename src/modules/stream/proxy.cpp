@@ -250,6 +250,9 @@ void on_connected(void* owner, Session& session, const net::ConnectOutcome& outc
     if (outcome.is_connected()) {
         session.last_try->connect = now - run.connecting_since;
         run.attempt.connected(now);
+        if (!session.wire.is_datagram()) {
+            run.attempt.prove(now);  // a datagram's socket is connected whoever is there
+        }
         return begin_relay(run);
     }
     note_peer_over(run);
