@@ -152,7 +152,7 @@ constexpr std::string_view kRefused[] = {
     "ssl_buffer_size", "ssl_certificate", "ssl_certificate_cache", "ssl_certificate_key",
     "ssl_client_certificate", "ssl_conf_command", "ssl_crl", "ssl_early_data", "ssl_engine",
     "ssl_handshake_timeout", "ssl_ocsp", "ssl_ocsp_cache", "ssl_ocsp_responder",
-    "ssl_password_file", "ssl_preread", "ssl_reject_handshake", "ssl_session_ticket_key",
+    "ssl_password_file", "ssl_reject_handshake", "ssl_session_ticket_key",
     "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify",
     "ssl_trusted_certificate", "ssl_verify_client", "ssl_verify_depth", "starttls",
     "sub_filter", "sub_filter_last_modified", "sub_filter_once", "sub_filter_types",

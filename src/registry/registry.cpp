@@ -82,6 +82,7 @@ constexpr const stream::Module* kStreamModules[] = {
     &modules::kStreamSet,
     &modules::kStreamLimitConn,
     &modules::kStreamAccess,
+    &modules::kStreamSslPreread,
     &modules::kStreamProxy,
     &modules::kStreamReturn,
     &modules::kStreamPass,

@@ -12,5 +12,6 @@ extern const stream::Module kStreamPass;    ///< pass.cpp
 extern const stream::Module kStreamProxy;   ///< proxy.cpp
 extern const stream::Module kStreamReturn;  ///< return.cpp
 extern const stream::Module kStreamSet;     ///< set.cpp
+extern const stream::Module kStreamSslPreread;  ///< ssl_preread.cpp
 
 }  // namespace sluice::modules
