@@ -17,6 +17,7 @@
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
 #include "modules/shared/health_check.h"
+#include "modules/shared/resp_worker.h"
 #include "modules/shared/upstream_section.h"
 #include "modules/shared/zone_section.h"
 #include "modules/shared/zone_state.h"
@@ -87,6 +88,7 @@ constexpr const stream::Module* kStreamModules[] = {
     &modules::kStreamReturn,
     &modules::kStreamPass,
     &modules::kStreamEcho,
+    &modules::kStreamKv,
     &modules::kStreamAccessLog,
 };
 
@@ -115,6 +117,7 @@ constexpr const metrics::Group* kCounterGroups[] = {
     &modules::kWatchRows,
     &stream::kStreamRows,
     &dgram::kDatagramRows,
+    &modules::kRespRows,
 };
 
 constexpr const metrics::Section* kStatusSections[] = {

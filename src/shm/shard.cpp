@@ -65,11 +65,10 @@ void Shard::repair() {
     commit();
 }
 
-void Shard::reset() {
+void Shard::clear() {
     ShardHead& shard = head();
     std::atomic_ref(shard.is_resetting).store(1, std::memory_order_relaxed);
     keep_order();
-    count(shard.resets);
     shard.free_head = 0;
     shard.free_cells = 0;
     shard.fresh_cells = 0;
@@ -167,8 +166,12 @@ void Shard::put_payload(EntryRef ref, const NewEntry& what) {
         left.remove_prefix(size);
     };
     static_cast<void>(walk(ref, 0, what.key.size(), put));
-    left = what.value;
-    static_cast<void>(walk(ref, aligned_key_bytes(what.key.size()), what.value.size(), put));
+    std::size_t at = aligned_key_bytes(what.key.size());
+    for (const std::string_view part : {what.value_head, what.value}) {
+        left = part;
+        static_cast<void>(walk(ref, at, part.size(), put));
+        at += part.size();
+    }
 }
 
 std::uint32_t Shard::cells_for(std::size_t key, std::size_t value) const {
@@ -328,7 +331,8 @@ void Shard::remove(EntryRef ref) {
 }
 
 EntryRef Shard::insert(const NewEntry& what) {
-    const std::uint32_t cells = cells_for(what.key.size(), what.value.size());
+    const std::size_t value_size = what.value_head.size() + what.value.size();
+    const std::uint32_t cells = cells_for(what.key.size(), value_size);
     std::uint32_t last = 0;
     const EntryRef ref = allocate(cells, last);
     if (ref == 0 || is_broken_) {
@@ -341,7 +345,7 @@ EntryRef Shard::insert(const NewEntry& what) {
     fresh.last_cell = last;
     fresh.hash_next = bucket_of(what.hash);
     fresh.hash = static_cast<std::uint32_t>(what.hash);
-    fresh.value_bytes = static_cast<std::uint32_t>(what.value.size());
+    fresh.value_bytes = static_cast<std::uint32_t>(value_size);
     fresh.key_bytes = static_cast<std::uint16_t>(what.key.size());
     fresh.cells = cells;
     fresh.version = what.version != 0 ? what.version : shard.version + 1;
@@ -385,12 +389,17 @@ bool Shard::overwrite(EntryRef ref, std::string_view value, Millis expires) {
         });
     }));
     ShardHead& shard = head();
-    set(shard.version, shard.version + 1);
-    set(entry_at(ref)->version, shard.version);
-    set(entry_at(ref)->expires, std::int64_t{expires.count()});
+    set_expiry(ref, expires);
     touch(ref);
     count(shard.stores);
     return true;
+}
+
+void Shard::set_expiry(EntryRef ref, Millis expires) {
+    ShardHead& shard = head();
+    set(shard.version, shard.version + 1);
+    set(entry_at(ref)->version, shard.version);
+    set(entry_at(ref)->expires, std::int64_t{expires.count()});
 }
 
 bool Shard::make_room(std::uint32_t cells, EntryRef keep) {

@@ -25,6 +25,7 @@ struct NewEntry {
     std::uint64_t hash = 0;
     std::string_view key;
     std::string_view value;
+    std::string_view value_head{};  ///< stands before `value`, as a part of it
     Millis expires{0};          ///< 0: never
     std::uint64_t version = 0;  ///< 0: the shard's next
 };
@@ -39,8 +40,13 @@ class Shard {
 
     /// Undoes what a dead owner left half done.
     void repair();
-    /// Empties the shard.
-    void reset();
+    /// Empties the shard because it makes no sense.
+    void reset() {
+        count(head().resets);
+        clear();
+    }
+    /// Removes all entries at once.
+    void clear();
     /// Ends the section: what was changed stays. A shard that was found broken is emptied.
     void commit();
 
@@ -58,6 +64,9 @@ class Shard {
     /// Writes a value of the same size over the old one. False, and nothing is changed, where more
     /// than `kInPlaceWords` words differ.
     [[nodiscard]] bool overwrite(EntryRef ref, std::string_view value, Millis expires);
+
+    /// Gives the entry another expiry, and with it another version.
+    void set_expiry(EntryRef ref, Millis expires);
 
     /// Removes entries not used for longest, expired or not, until `cells` are free; `keep` stays.
     /// Commits each. False where that cannot be.

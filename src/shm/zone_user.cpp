@@ -14,6 +14,8 @@ namespace {
 /// Buckets that every insertion looks through for expired entries.
 constexpr std::uint32_t kSweepBuckets = 2;
 constexpr std::uint32_t kScanBuckets = 64;
+/// Values up to this size are written in place.
+constexpr std::size_t kSmallValue = 256;
 
 }  // namespace
 
@@ -61,7 +63,7 @@ class ZoneUser::Section {
 
     /// Puts `what` in the place of `old` (0: none).
     EntryRef replace(EntryRef old, const NewEntry& what) {
-        const std::uint32_t cells = shard.cells_for(what.key.size(), what.value.size());
+        const std::uint32_t cells = shard.cells_for(what.key.size(), what.value_head.size() + what.value.size());
         if (cells > shape_limit() || what.key.size() > kMaxKeyBytes) {
             Shard::count(shard.head().refusals);
             return 0;
@@ -80,8 +82,27 @@ class ZoneUser::Section {
         return shard.insert(what);
     }
 
+    /// Puts a small value of the same size where the old one is. False, and nothing is changed, where
+    /// it is not that.
+    bool write_over(EntryRef old,
+                    std::string_view head,
+                    std::string_view value,
+                    Millis expires) {
+        std::array<char, kSmallValue> bytes;  // filled as far as `size` says
+        const std::size_t size = head.size() + value.size();
+        if (size > bytes.size() || shard.entry(old).value_bytes != size) {
+            return false;
+        }
+        std::ranges::copy(value, std::ranges::copy(head, bytes.begin()).out);
+        return shard.overwrite(old, {bytes.data(), size}, expires);
+    }
+
     /// Records of a bucket's entries; where `out` is too small none, and what they need.
-    void copy_bucket(std::uint32_t bucket, Millis now, std::span<char> out, ScanStep& step) {
+    void copy_bucket(std::uint32_t bucket,
+                     Millis now,
+                     std::span<char> out,
+                     ScanParts parts,
+                     ScanStep& step) {
         std::uint32_t steps = 0;
         for (EntryRef ref = shard.first_in(bucket); ref != 0; ref = shard.after(ref)) {
             const EntryHead& entry = shard.entry(ref);
@@ -95,7 +116,8 @@ class ZoneUser::Section {
             if (Shard::has_expired(entry, now)) {
                 continue;
             }
-            const std::size_t size = sizeof record + record.key_bytes + record.value_bytes;
+            const std::size_t value_bytes = parts == ScanParts::All ? record.value_bytes : 0;
+            const std::size_t size = sizeof record + record.key_bytes + value_bytes;
             step.needed += size;
             if (step.needed > out.size()) {
                 continue;
@@ -103,8 +125,7 @@ class ZoneUser::Section {
             char* const to = out.data() + step.size;
             std::memcpy(to, &record, sizeof record);
             if (!shard.read_key(ref, {to + sizeof record, record.key_bytes}) ||
-                !shard.read_value(ref, {to + sizeof record + record.key_bytes,
-                                        record.value_bytes})) {
+                !shard.read_value(ref, {to + sizeof record + record.key_bytes, value_bytes})) {
                 return;
             }
             step.size += size;
@@ -133,7 +154,10 @@ class ZoneUser::Section {
     Shard shard;
 };
 
-ZoneValue ZoneUser::get(std::string_view key, Millis now, std::span<char> out) {
+ZoneValue ZoneUser::get(std::string_view key,
+                        Millis now,
+                        std::span<char> out,
+                        ReadLarge large) {
     const std::uint64_t hash = hash_of(key);
     Section section(*this, hash);
     if (section.is_busy()) {
@@ -150,7 +174,8 @@ ZoneValue ZoneUser::get(std::string_view key, Millis now, std::span<char> out) {
                           .size = entry.value_bytes,
                           .version = entry.version,
                           .expires = Millis(entry.expires)};
-    if (found.size <= out.size() && !shard.read_value(ref, out.first(found.size))) {
+    const bool is_read = found.size <= out.size() || large == ReadLarge::Beginning;
+    if (is_read && !shard.read_value(ref, out.first(std::min(found.size, out.size())))) {
         return {};
     }
     Shard::count(shard.head().hits);
@@ -181,9 +206,17 @@ PutResult ZoneUser::put(std::string_view key, std::string_view value, const PutO
     if (result.outcome != ZoneOutcome::Done) {
         return result;
     }
+    if (old != 0 && options.given_version == 0 &&
+        section.write_over(old, options.head, value, options.expires)) {
+        result.version = shard.entry(old).version;
+        shard.commit();
+        shard.sweep(options.now, kSweepBuckets);
+        return result;
+    }
     const EntryRef fresh = section.replace(old, {.hash = hash,
                                                  .key = key,
                                                  .value = value,
+                                                 .value_head = options.head,
                                                  .expires = options.expires,
                                                  .version = options.given_version});
     if (fresh == 0) {
@@ -261,7 +294,39 @@ ZoneOutcome ZoneUser::update_with(std::string_view key,
     return ZoneOutcome::Done;
 }
 
-ScanStep ZoneUser::scan(ScanCursor& cursor, Millis now, std::span<char> out) {
+ZoneOutcome ZoneUser::set_expiry_with(std::string_view key,
+                                      Millis now,
+                                      ExpiryFn change,
+                                      const void* context) {
+    const std::uint64_t hash = hash_of(key);
+    Section section(*this, hash);
+    if (section.is_busy()) {
+        return ZoneOutcome::Busy;
+    }
+    const EntryRef ref = section.find(hash, key, now);
+    if (ref == 0) {
+        return ZoneOutcome::Absent;
+    }
+    if (const auto expires = change(context, Millis(section.shard.entry(ref).expires)); expires) {
+        section.shard.set_expiry(ref, *expires);
+    }
+    return ZoneOutcome::Done;
+}
+
+bool ZoneUser::clear() {
+    bool is_whole = true;
+    for (std::uint32_t index = 0; index < zone_.shards(); ++index) {
+        Section section(*this, index);
+        if (section.is_busy()) {
+            is_whole = false;
+        } else {
+            section.shard.clear();
+        }
+    }
+    return is_whole;
+}
+
+ScanStep ZoneUser::scan(ScanCursor& cursor, Millis now, std::span<char> out, ScanParts parts) {
     ScanStep step{.is_end = cursor.shard >= zone_.shards()};
     if (step.is_end) {
         return step;
@@ -270,7 +335,7 @@ ScanStep ZoneUser::scan(ScanCursor& cursor, Millis now, std::span<char> out) {
     const std::uint32_t end = std::min(cursor.bucket + kScanBuckets, zone_.shape().buckets);
     for (; cursor.bucket < end && !section.is_busy(); ++cursor.bucket) {
         ScanStep bucket;
-        section.copy_bucket(cursor.bucket, now, out.subspan(step.size), bucket);
+        section.copy_bucket(cursor.bucket, now, out.subspan(step.size), parts, bucket);
         if (bucket.needed != 0) {
             step.needed = step.size == 0 ? bucket.needed : 0;
             return step;

@@ -47,6 +47,7 @@ struct PutOptions {
     PutWhen when = PutWhen::Always;
     std::uint64_t version = 0;        ///< with IfVersion: the one that the key must have
     std::uint64_t given_version = 0;  ///< the new entry's; 0: the next of the shard
+    std::string_view head{};          ///< stands before the value, as a part of it
 };
 
 struct PutResult {
@@ -61,6 +62,18 @@ struct Draft {
     std::size_t size = 0;  ///< of the value; the function may change it
     bool is_new = true;    ///< the key was not there; size is 0
     Millis expires{0};     ///< monotonic; 0: never
+};
+
+/// What get() does with a value that is larger than the buffer.
+enum class ReadLarge : std::uint8_t {
+    Nothing,    ///< tells its size
+    Beginning,  ///< and copies what the buffer can hold
+};
+
+/// What scan() gives of each entry.
+enum class ScanParts : std::uint8_t {
+    All,
+    Keys,  ///< no values, though records tell their size
 };
 
 enum class Decision : std::uint8_t {
@@ -102,8 +115,11 @@ class ZoneUser {
     /// The calling thread as an owner of locks, for kinds of zone that keep records of their own.
     [[nodiscard]] sys::RobustOwner& owner() const { return owner_; }
 
-    /// Copies the value into `out` where it fits there, else only tells its size.
-    [[nodiscard]] ZoneValue get(std::string_view key, Millis now, std::span<char> out);
+    /// Copies the value into `out` where it fits there, else does as `large` says.
+    [[nodiscard]] ZoneValue get(std::string_view key,
+                                Millis now,
+                                std::span<char> out,
+                                ReadLarge large = ReadLarge::Nothing);
     [[nodiscard]] PutResult put(std::string_view key,
                                 std::string_view value,
                                 const PutOptions& options);
@@ -124,18 +140,41 @@ class ZoneUser {
             &change);
     }
 
+    /// Calls `change(old)`, which gives the key's new expiry, 0 for never, or nothing where it is to
+    /// stay; under the shard's lock, as update() does. Gives whether the key was there.
+    template <class Change>
+    [[nodiscard]] ZoneOutcome set_expiry(std::string_view key, Millis now, const Change& change) {
+        return set_expiry_with(
+            key, now,
+            [](const void* self, Millis old) -> std::optional<Millis> {
+                return (*static_cast<const Change*>(self))(old);
+            },
+            &change);
+    }
+
+    /// Removes every entry, shard by shard. False: some shard's lock was not to be had.
+    [[nodiscard]] bool clear();
+
     /// Writes the entries of some more buckets into `out` as records. Entries that move meanwhile
     /// may be missed.
-    [[nodiscard]] ScanStep scan(ScanCursor& cursor, Millis now, std::span<char> out);
+    [[nodiscard]] ScanStep scan(ScanCursor& cursor,
+                                Millis now,
+                                std::span<char> out,
+                                ScanParts parts = ScanParts::All);
 
   private:
     class Section;
     using ChangeFn = Decision (*)(const void*, Draft&);
+    using ExpiryFn = std::optional<Millis> (*)(const void*, Millis);
 
     [[nodiscard]] ZoneOutcome update_with(std::string_view key,
                                           Millis now,
                                           ChangeFn change,
                                           const void* context);
+    [[nodiscard]] ZoneOutcome set_expiry_with(std::string_view key,
+                                              Millis now,
+                                              ExpiryFn change,
+                                              const void* context);
     [[nodiscard]] std::uint64_t hash_of(std::string_view key) const {
         return siphash(zone_.hash_key(), key);
     }

@@ -18,6 +18,7 @@ extern const http::Module kLimitReq;   ///< limit_req.cpp
 extern const http::Module kMap;        ///< map.cpp
 extern const http::Module kRealIp;     ///< realip.cpp
 extern const http::Module kSplitClients;  ///< split_clients.cpp
+extern const stream::Module kStreamKv;    ///< resp_service.cpp: kv in stream
 
 // The same rules for stream: the settings are the ones above.
 extern const stream::Module kStreamAccess;

@@ -9,6 +9,7 @@
 
 #include "modules/shared/features.h"
 #include "modules/shared/kv_conf.h"
+#include "modules/shared/kv_entry.h"
 #include "modules/shared/kv_request.h"
 #include "modules/shared/worker_context.h"
 #include "modules/shared/zone_argument.h"
@@ -64,8 +65,7 @@ Verdict give(Exchange& exchange, shm::ZoneUser& zone, std::string_view key) {
     if (found.outcome == shm::ZoneOutcome::Busy) {
         return busy(exchange);
     }
-    const auto type_size = static_cast<std::size_t>(static_cast<unsigned char>(bytes->front()));
-    const bool is_whole = found.size <= bytes->size() && found.size > type_size;
+    const bool is_whole = found.size <= bytes->size() && found.size > 0;
     if (found.outcome != shm::ZoneOutcome::Done || !is_whole) {
         return exchange.finish(404);
     }
@@ -90,10 +90,11 @@ Verdict give(Exchange& exchange, shm::ZoneUser& zone, std::string_view key) {
             exchange.arena, "X-TTL",
             exchange.arena.copy({text, static_cast<std::size_t>(end - text)})));
     }
-    const std::string_view value(bytes->data(), found.size);
+    const std::string_view entry(bytes->data(), found.size);
+    const std::string_view type = entry_type(entry);
     reply.status = 200;
-    reply.content_type = value.substr(1, type_size);
-    reply.memory_body = value.substr(1 + type_size);
+    reply.content_type = type.empty() ? kDefaultType : type;
+    reply.memory_body = entry.substr(value_begin(entry));
     reply.length = static_cast<std::int64_t>(reply.memory_body.size());
     own(reply, std::move(bytes));
     return Verdict::Decided;
@@ -174,8 +175,7 @@ class Increment {
         std::int64_t number = 0;
         const std::string_view old(draft.bytes.data(), draft.size);
         if (!draft.is_new) {
-            const auto type_size = static_cast<std::size_t>(static_cast<unsigned char>(old[0]));
-            const std::string_view digits = old.substr(std::min(old.size(), 1 + type_size));
+            const std::string_view digits = old.substr(value_begin(old));
             const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
             is_number = !digits.empty() && read.ec == std::errc{} &&
                         read.ptr == digits.data() + digits.size();

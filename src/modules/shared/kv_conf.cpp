@@ -16,9 +16,6 @@ namespace sluice::modules {
 
 namespace {
 
-/// Entry: {length of the media type} media type, bytes.
-constexpr shm::ZoneKind kPairs{.name = "kv", .layout = 1, .cell_bytes = 256};
-
 bool set_zone(conf::Build& build, const conf::Directive& directive, KvConf&) {
     ZoneArgument zone{.name = directive.args[0].text};
     if (!parse_zone_size(build, directive.args[1], directive.args[1].text, zone)) {
@@ -33,6 +30,19 @@ bool set_zone(conf::Build& build, const conf::Directive& directive, KvConf&) {
         if (!parse_shards(build, directive.args[2], zone)) {
             return false;
         }
+    }
+    // http and stream may both say it of the one zone.
+    const conf::ZoneSpec* const other = build.find_zone(zone.name);
+    if (other != nullptr && other->use.kind == kPairs.name && other->bytes == zone.bytes &&
+        other->shards == zone.shards) {
+        return true;
+    }
+    if (other != nullptr && other->use.kind == kPairs.name) {
+        return build.error(directive,
+                           "the size " + std::to_string(zone.bytes) + " of shared memory zone \"" +
+                               std::string(zone.name) + "\" conflicts with already declared size " +
+                               std::to_string(other->bytes),
+                           "the same size and shards in http and stream");
     }
     return declare_zone(build, directive, zone, kPairs, "") != nullptr;
 }
@@ -89,8 +99,8 @@ bool set_kv(conf::Build& build, const conf::Directive& directive, KvConf& conf) 
 
 // clang-format off
 constexpr conf::Row kRows[] = {
-    conf::row_fn<KvConf, &set_zone>("kv_zone", conf::kHttp, conf::take_range(2, 3),
-        "A shared zone for keys and values: a name, a size, shards=NUMBER (16).").repeats(),
+    conf::row_fn<KvConf, &set_zone>("kv_zone", conf::kHttp | conf::kStream, conf::take_range(2, 3),
+        "A shared zone for keys and values, one map for http and stream: a name, a size, shards=NUMBER (16).").repeats(),
     conf::row_fn<KvConf, &set_kv>("kv", conf::kLocation, conf::take_range(1, 4),
         "Serve zone=NAME by GET, PUT, DELETE and POST ?incr=N; key=TEXT, ttl=TIME, max=SIZE of a value."),
 };

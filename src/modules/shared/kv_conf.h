@@ -11,10 +11,14 @@
 #include "conf/tree.h"
 #include "conf/zone_spec.h"
 #include "script/template.h"
+#include "shm/zone.h"
 
 namespace sluice::modules {
 
 inline constexpr std::uint64_t kLargestValue = 1024 * 1024;
+
+/// Entry: as kv_entry.h says.
+inline constexpr shm::ZoneKind kPairs{.name = "kv", .layout = 1, .cell_bytes = 256};
 
 struct KvConf {
     bool is_on = false;

@@ -87,7 +87,7 @@ ChangeCondition change_condition(const http::Request& request) {
 std::string packed_entry(const Exchange& exchange) {
     std::string_view type = exchange.request.get(http::Field::ContentType);
     if (type.empty() || type.size() > kLongestType) {
-        type = "application/octet-stream";
+        type = kDefaultType;
     }
     std::string value(1, static_cast<char>(static_cast<unsigned char>(type.size())));
     value += type;

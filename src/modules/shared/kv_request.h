@@ -17,6 +17,8 @@
 namespace sluice::modules {
 
 inline constexpr std::size_t kLongestType = 255;
+/// The media type of bytes of which nobody has said it.
+inline constexpr std::string_view kDefaultType = "application/octet-stream";
 
 /// What follows the location's name, or the configured text; data() == nullptr: arena full.
 [[nodiscard]] std::string_view kv_key(http::Exchange& exchange, const KvConf& conf);

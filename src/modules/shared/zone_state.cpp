@@ -126,7 +126,7 @@ bool set_state(conf::Build& build, const conf::Directive& directive, ZoneStateCo
 
 constexpr conf::Row kRows[] = {
     conf::row_fn<ZoneStateConf, &set_state>(
-        "zone_state", conf::kHttp, conf::take_range(1, 3),
+        "zone_state", conf::kHttp | conf::kStream, conf::take_range(1, 3),
         "The file that the shared zone declared above (or zone=NAME) is saved to at the end, and "
         "every interval=TIME, and restored from at the start.")
         .repeats(),
