@@ -3,12 +3,13 @@
 // answers, then succeed() or fail(). It remembers who was tried, counts the connection and gives it
 // back even where the session is destroyed midway. It lies in the session and allocates nothing.
 //
-//     attempt.begin(*use.group(), {.subject = this, .arena = arena_, .client = peer_, .tell =
-//     &tell}, now); while (const upstream::Peer* peer = attempt.next(now)) {
+//     attempt.begin(use.group(), {.subject = this, .arena = arena_, .client = peer_}, now);
+//     while (const upstream::Peer* peer = attempt.next(now)) {
 //         … connect to peer->address …
-//         attempt.connected(now);                          // and first_byte(now), count(sent,
-//         received) attempt.succeed(now); break;                     // or: attempt.fail(now); if
-//         (!attempt.may_retry()) break;
+//         attempt.connected(now);  // then first_byte(now), count(sent, received)
+//         attempt.succeed(now);    // or:
+//         attempt.fail(now);
+//         if (!attempt.may_retry()) { break; }
 //     }
 //
 // Runs in: worker.

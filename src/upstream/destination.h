@@ -8,9 +8,8 @@
 //     // session:
 //     switch (destination_.find(conf.destination, text, &on_found)) {
 //         case Ready:   begin(destination_.group()); break;
-//         case Waiting: break;                      // on_found(destination_) will be called
-//         case Failed:  log(destination_.problem()); // "x could not be resolved (3: Host not
-//         found)"
+//         case Waiting: break;                        // on_found(destination_) will be called
+//         case Failed:  log(destination_.problem());  // "x could not be resolved (3: …)"
 //     }
 //
 // Runs in: any (settings), worker.
