@@ -61,6 +61,26 @@ TEST(Attempt, FailedPeerIsLeftAloneForFailTimeoutThenTriedOnce) {
     EXPECT_EQ(site.ports("u", 4), "2 1 2 1");
 }
 
+TEST(Attempt, PeerThatIsProvenMidwayIsAskedByOthersAtOnce) {
+    UpstreamFixture site("stream { upstream u { server 127.0.0.1:1 fail_timeout=2s;"
+                         " server 127.0.0.1:2 backup; } }");
+    {
+        Attempt attempt;
+        site.begin(attempt, "u");
+        ASSERT_EQ(attempt.next(site.now)->address.port(), 1);
+        attempt.fail(site.now);
+    }
+    site.now += Millis(2001);
+    Attempt trial;
+    site.begin(trial, "u");
+    ASSERT_EQ(trial.next(site.now)->address.port(), 1);
+    EXPECT_EQ(site.ports("u", 1), "2");
+
+    trial.prove(site.now);
+
+    EXPECT_EQ(site.ports("u", 3), "1 1 1");
+}
+
 TEST(Attempt, FailuresLightenAPeerUntilItsPicksRestoreIt) {
     UpstreamFixture site("stream { upstream u { server 127.0.0.1:1 weight=4 max_fails=2;"
                          " server 127.0.0.1:2 weight=4; } }");
