@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -85,9 +86,14 @@ int rank_of(const net::Address& listens, const Question& question, std::string& 
     return asked ? 0 : 1;
 }
 
+/// Listeners of stream are none that a URL can mean.
+bool is_http(const conf::ListenSpec* listen) {
+    return listen->protocol == "http";
+}
+
 std::string list_of(const conf::Generation& generation) {
     std::string out;
-    for (const conf::ListenSpec* const one : generation.listens()) {
+    for (const conf::ListenSpec* const one : generation.listens() | std::views::filter(is_http)) {
         out += (out.empty() ? "" : ", ") + std::string(one->key);
     }
     return out.empty() ? "nothing" : out;
@@ -194,9 +200,9 @@ std::expected<Entrance, std::string> find_entrance(const conf::Generation& gener
     int best = 0;
     std::string reason;
     const std::size_t heading = trace.reserve(http::Topic::Listener);
-    for (const conf::ListenSpec* const one : generation.listens()) {
+    for (const conf::ListenSpec* const one : generation.listens() | std::views::filter(is_http)) {
         const std::optional<net::Address> address = net::Address::parse(one->key);
-        if (!address || one->protocol != "http") {
+        if (!address) {
             continue;
         }
         std::string why;
@@ -220,7 +226,7 @@ std::expected<Entrance, std::string> find_entrance(const conf::Generation& gener
             list_of(generation)));
     }
     trace.fill(heading, out.listener->at, fmt::format("{}: {}", out.listener->key, reason));
-    if (generation.listens().size() == 1) {
+    if (std::ranges::count_if(generation.listens(), is_http) == 1) {
         trace.drop_details();
     }
     auto peer = peer_address(out.local, question.client);

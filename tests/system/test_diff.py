@@ -118,6 +118,25 @@ class Diff(SluiceTest):
 
         self.assertEqual(lines[:3], ["listeners", "+ ADDRESS    FILE:7", "- ADDRESS    FILE:7"])
 
+    def test_stream(self):
+        conf = """
+stream {
+    log_format p $protocol;
+    limit_conn_zone $remote_addr zone=held:1m;
+    server { listen 127.0.0.1:%%PORT%%; allow 127.0.0.1; deny all; limit_conn held 1; set $a b; return $a; }
+    server { listen 127.0.0.1:%%PORT2%%; access_log %%DIR%%/logs/s.log p; ssl_preread on; echo; }
+}"""
+        server = self.start(conf)
+        self.assertIn("a reload changes nothing", self.diff(server))
+
+        self.change(server, ("allow 127.0.0.1; deny all;", "deny all; allow 127.0.0.1;"), ("held 1", "held 2"),
+                    ("%%PORT2%%;", "%%PORT2%% udp;"), ("s.log", "t.log"), conf=conf)
+        text = self.diff(server)
+
+        for wanted in ("limit_conn held 1; → limit_conn held 2;", f"+ udp:127.0.0.1:{server.port_number(2)}",
+                       f"- 127.0.0.1:{server.port_number(2)}", "t.log", "deny all;"):
+            self.assertIn(wanted, text)
+
     def test_options_of_a_listener(self):
         lines = self.lines_after(self.start(), ("%%PORT%%;", "%%PORT%% backlog=100 rcvbuf=64k;"))
 

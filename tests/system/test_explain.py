@@ -267,6 +267,16 @@ class Text(SluiceTest):
         self.assertIn("is no field", explain(self.server, "http://a/", "-H", "nonsense", code=1))
         self.assertIn("is no address", explain(self.server, f"http://a:{self.server.port}/", "--client", "x", code=1))
 
+    def test_listeners_of_stream_are_none_of_http(self):
+        server = self.serve("""stream { server { listen %%PORT2%%; set $a b; return $a; } server { listen %%PORT3%% udp; echo; } }
+            http { server { listen %%PORT%%; return 204; } }""", start=False)
+        text = explain(server, f"http://a:{server.port}/")
+        refusal = explain(server, f"http://a:{server.port_number(2)}/", code=1)
+
+        self.assertIn("204", text)
+        self.assertNotIn(str(server.port_number(2)), text)
+        self.assertIn(f"this configuration listens on 0.0.0.0:{server.port}\n", refusal)
+
     def test_a_configuration_that_does_not_compile(self):
         server = self.serve("http { server { listen %%PORT%%; nonsense on; } }", start=False)
 

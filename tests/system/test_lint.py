@@ -177,6 +177,17 @@ class Quiet(LintTest):
         self.assertEqual(self.ids("limit_req_zone $binary_remote_addr$http_x_real_ip zone=z:1m rate=1r/s; "
                                   "limit_req zone=z;"), [])
 
+    def test_rules_that_stream_shares(self):
+        def of(text):
+            return self.ids("events {} stream { " + text + " }", whole=True)
+
+        self.assertEqual(of("server { listen 1234; allow 10.0.0.1; echo; }"), ["allow-without-deny"])
+        self.assertEqual(of("set_real_ip_from 0.0.0.0/0; server { listen 1234; echo; }"), ["realip-trusts-all"])
+        self.assertEqual(of('log_format p "$remote_addr"; map $ssl_preread_server_name $to { ~a 1; default 2; } '
+                            "upstream u { server 127.0.0.1:1; } limit_conn_zone $remote_addr zone=z:1m; "
+                            "server { listen 1234 proxy_protocol; ssl_preread on; set $x $to; limit_conn z 1; "
+                            "access_log /dev/null p; proxy_pass u; } server { listen 1234 udp; return ACK; }"), [])
+
     def test_location_that_needs_no_root(self):
         self.assertEqual(self.ids("server { listen 80; location / { return 204; } location /s { stub_status; } "
                                   "location @n { return 404; } location /d { deny all; } }"), [])

@@ -5,6 +5,7 @@ import re
 import socket
 import unittest
 
+from support.datagrams import Caller
 from support.harness import SluiceTest
 from support.mmdb import database
 from support.sessions import ask, reach, read_to_end
@@ -187,6 +188,47 @@ class Access(SluiceTest):
             with self.subTest(text):
                 self.assertIn("invalid parameter", self.refusal_of(
                     "stream { server { listen 127.0.0.1:%%PORT%%; " + text + " return ok; } }"))
+
+
+class Datagrams(SluiceTest):
+    conf = """
+    stream {
+        ssl_preread on;
+        limit_conn_zone $server_port zone=held:1m;
+        log_format all "$protocol $status $remote_addr $bytes_received $a";
+        geo $near { default no; 127.0.0.0/8 yes; }
+        access_log %%DIR%%/logs/udp.log all;
+        set_real_ip_from 127.0.0.1;
+        server { listen 127.0.0.1:%%PORT%% udp; set $a $near; return "$remote_addr|$protocol|$a"; }
+        server { listen 127.0.0.1:%%PORT2%% udp; deny 127.0.0.1; echo; }
+        server { listen 127.0.0.1:%%PORT3%% udp; limit_conn held 1; echo; }
+    }
+    """
+
+    def caller(self, index):
+        caller = Caller(self.server.port_number(index))
+        self.addCleanup(caller.close)
+        return caller
+
+    def log(self):
+        path = self.server.dir / "logs/udp.log"
+        return path.read_text() if path.exists() else ""
+
+    def test_variables_and_log(self):
+        self.assertEqual(self.caller(1).ask(b"\x16\x03hi"), b"127.0.0.1|UDP|yes")
+        self.server.wait_logged("UDP 200 127.0.0.1 4 yes\n", log=self.log)
+
+    def test_whom_a_rule_refuses(self):
+        self.caller(2).send(b"hello")
+
+        self.server.wait_logged("access forbidden by rule, udp client: 127.0.0.1")
+        self.server.wait_logged(re.compile(r"(?m)^UDP 403 127\.0\.0\.1 "), log=self.log)
+
+    def test_one_client_at_a_time(self):
+        self.assertEqual(self.caller(3).ask(b"first"), b"first")
+        self.caller(3).send(b"second")
+
+        self.server.wait_logged('limiting connections by zone "held", udp client: 127.0.0.1')
 
 
 class RealIp(SluiceTest):

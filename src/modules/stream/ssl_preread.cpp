@@ -92,6 +92,9 @@ bool keep_facts(Session& session, const net::ClientHello& hello) {
 }
 
 Verdict look(Session& session, const void*) {
+    if (session.wire.is_datagram()) {
+        return Verdict::Declined;  // records of DTLS are others
+    }
     net::ClientHello hello;
     switch (net::read_client_hello(session.wire.preread(), session.arena, hello)) {
         case HelloOutcome::More:
