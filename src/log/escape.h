@@ -24,23 +24,32 @@ enum class EscapeRule {
     return rule == EscapeRule::Peer && (c == '"' || c == '\\' || c > 0x7f);
 }
 
-/// Bytes at the start of `text` that need no escape. Eight at a time: access lines are mostly such.
-[[nodiscard]] inline std::size_t plain_prefix(std::string_view text, EscapeRule rule) {
+/// Whether one of the eight bytes at `at` may need an escape. Yes may be wrong, no never is.
+[[nodiscard]] inline bool may_need_escape(const char* at, EscapeRule rule) {
     constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
     constexpr std::uint64_t kTops = kOnes * 0x80;
     const auto has_zero = [](std::uint64_t x) { return (x - kOnes) & ~x & kTops; };
+    std::uint64_t x = 0;
+    std::memcpy(&x, at, sizeof x);
+    std::uint64_t hit = ((x - kOnes * 0x20) & ~x & kTops) | has_zero(x ^ kOnes * 0x7f);
+    if (rule == EscapeRule::Peer) {
+        hit |= (x & kTops) | has_zero(x ^ kOnes * '"') | has_zero(x ^ kOnes * '\\');
+    }
+    return hit != 0;
+}
+
+/// Bytes at the start of `text` that need no escape. Eight at a time: access lines are mostly such.
+[[nodiscard]] inline std::size_t plain_prefix(std::string_view text, EscapeRule rule) {
+    constexpr std::size_t kWord = 8;
     std::size_t at = 0;
-    for (; text.size() - at >= 8; at += 8) {
-        std::uint64_t x = 0;
-        std::memcpy(&x, text.data() + at, sizeof x);
-        // A hit may be a false one; then the bytes are looked at one by one.
-        std::uint64_t hit = ((x - kOnes * 0x20) & ~x & kTops) | has_zero(x ^ kOnes * 0x7f);
-        if (rule == EscapeRule::Peer) {
-            hit |= (x & kTops) | has_zero(x ^ kOnes * '"') | has_zero(x ^ kOnes * '\\');
-        }
-        if (hit != 0) {
-            break;
-        }
+    while (text.size() - at >= kWord && !may_need_escape(text.data() + at, rule)) {
+        at += kWord;
+    }
+    const std::size_t left = text.size() - at;
+    // The last word may begin in what has been seen already.
+    if (at > 0 && left > 0 && left < kWord &&
+        !may_need_escape(text.data() + text.size() - kWord, rule)) {
+        return text.size();
     }
     while (at < text.size() && !needs_escape(static_cast<unsigned char>(text[at]), rule)) {
         ++at;

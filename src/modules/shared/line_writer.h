@@ -3,7 +3,7 @@
 // Runs in: worker.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -12,16 +12,20 @@ namespace sluice::modules {
 
 class LineWriter {
   public:
-    explicit LineWriter(std::span<char> room) : room_(room) {}
+    explicit LineWriter(std::span<char> room)
+        : begin_(room.data()), at_(begin_), end_(begin_ + room.size()) {}
 
     /// As much of `text` as there is room for.
     void put(std::string_view text) {
-        const std::size_t size = std::min(text.size(), left());
-        if (size > 0) {
-            std::memcpy(room_.data() + size_, text.data(), size);
+        std::size_t size = text.size();
+        if (size > left()) [[unlikely]] {
+            size = left();
+            is_cut_ = true;
         }
-        size_ += size;
-        is_cut_ = is_cut_ || size < text.size();
+        if (size > 0) {  // memcpy must not be given a null pointer, even for nothing
+            std::memcpy(at_, text.data(), size);
+        }
+        at_ += size;
     }
 
     /// All of `text`, or nothing of it; nothing at all once something was cut.
@@ -40,32 +44,33 @@ class LineWriter {
         if (is_cut_) {
             return false;
         }
-        room_[size_++] = bracket;
-        ++held_;
+        *at_++ = bracket;
+        --end_;
         return true;
     }
 
     /// Writes the bracket that open() kept room for, cut line or not.
     void close(char bracket) {
-        --held_;
-        room_[size_++] = bracket;
+        ++end_;
+        *at_++ = bracket;
     }
 
-    [[nodiscard]] std::size_t left() const { return room_.size() - size_ - held_; }
+    /// Without what is kept for brackets.
+    [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
 
-    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
 
     /// Forgets what was written behind `size`.
-    void rewind(std::size_t size) { size_ = size; }
+    void rewind(std::size_t size) { at_ = begin_ + size; }
 
-    [[nodiscard]] std::string_view text() const { return {room_.data(), size_}; }
+    [[nodiscard]] std::string_view text() const { return {begin_, size()}; }
 
     [[nodiscard]] bool is_cut() const { return is_cut_; }
 
   private:
-    std::span<char> room_;
-    std::size_t size_ = 0;
-    std::size_t held_ = 0;  ///< brackets to be closed
+    char* begin_;
+    char* at_;
+    char* end_;  ///< before the brackets to be closed
     bool is_cut_ = false;
 };
 

@@ -37,15 +37,19 @@ void put_bare(LineWriter& out, std::string_view text) {
     out.put(text);
 }
 
+void put_escaped(LineWriter& out, std::string_view text) {
+    constexpr auto kRule = log::EscapeRule::Peer;
+    if (log::plain_prefix(text, kRule) == text.size()) [[likely]] {
+        out.put(text);
+        return;
+    }
+    log::escape(text, kRule, [&out](std::string_view piece) { out.put(piece); });
+}
+
 void put_value(LineWriter& out, const script::Value& value, LogEscape escape) {
     switch (escape) {
         case LogEscape::Default:
-            if (!value.is_found) {
-                out.put("-");
-                return;
-            }
-            log::escape(value.text, log::EscapeRule::Peer,
-                        [&out](std::string_view piece) { out.put(piece); });
+            value.is_found ? put_escaped(out, value.text) : out.put("-");
             return;
         case LogEscape::Json:
             put_json(out, value.text);
@@ -70,7 +74,14 @@ RenderedLine render_line(const LogFormat& format,
     }
     out.put(format.text.constant());
     for (const script::Part& part : format.text.parts()) {
-        if (part.row == nullptr && part.capture == 0) {
+        if (part.row != nullptr) {
+            const script::Value value = part.row->value(subject, arena, part.text);
+            if (part.row->is_number && value.is_found) {
+                out.put(value.text);
+            } else {
+                put_value(out, value, format.escape);
+            }
+        } else if (part.capture == 0) {
             out.put(part.text);
         } else {
             put_value(out, script::evaluate(part, subject, arena, captures), format.escape);
