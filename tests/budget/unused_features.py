@@ -9,6 +9,8 @@
 
 from dataclasses import dataclass
 
+from support.mmdb import database
+
 CONF = """daemon off; pid {dir}/pid; error_log {dir}/error.log; worker_processes 1; @main@ events { }
 http {
     access_log off; keepalive_requests 1000000; types { } default_type application/octet-stream;
@@ -36,6 +38,10 @@ class Feature:
     elsewhere: str = ""
     main: str = ""
 
+    @property
+    def is_in_force(self):
+        return bool(self.here or self.server)
+
 
 def conf_of(*features):
     """CONF with all of `features`."""
@@ -54,6 +60,9 @@ REQUESTS = "limit_req zone=requests burst=5 nodelay; limit_req_status 429; limit
 CONNECTIONS = "limit_conn connections 5; limit_conn_status 429; limit_conn_log_level info;"
 CHARSETS = ("charset koi8-r; source_charset utf-8; charset_types text/html text/plain; override_charset on;")
 
+# What the configurations name besides the file that is asked for, in www.
+FILES = {"places.mmdb": database({"192.0.2.0/24": {"country": {"iso_code": "FR"}}})}
+
 FEATURES = [
     Feature("set, rewrite, if, break elsewhere", elsewhere=REWRITES),
     Feature("return elsewhere", elsewhere="return 204;"),
@@ -65,7 +74,9 @@ FEATURES = [
     Feature("geo declared", http="geo $country { default zz; 192.0.2.0/24 aa; proxy 198.51.100.0/24; }"),
     Feature("geo ranges declared", http="geo $range { ranges; default zz; 192.0.2.0-192.0.2.9 aa; }"),
     Feature("split_clients declared", http="split_clients $remote_addr $variant { 50% a; * b; }"),
+    Feature("geoip2 declared", http="geoip2 {dir}/www/places.mmdb { $place default=none country iso_code; }"),
     Feature("env declared", main="env SLUICE_BUDGET=1;"),
+    Feature("pcre_jit, rewrite in vain", main="pcre_jit on;", server="rewrite ^/older/(.*)$ /new/$1 last;"),
     Feature("allow, deny, satisfy elsewhere", elsewhere=GUARDS),
     Feature("deny in vain", here="deny 192.0.2.0/24;"),
     Feature("auth_basic, auth_delay elsewhere",

@@ -41,15 +41,16 @@ def ask(client, count):
             said += part
 
 
-def instructions(binary, conf, requests, within=None):
+def instructions(binary, conf, requests, within=None, files=None):
     """Of the worker, in `requests` requests for 612 bytes: of its whole life, or only what passes in a
-    function `within`. `conf` names its folder {dir} and its port {port}."""
+    function `within`. `conf` names its folder {dir} and its port {port}; `files` are more of {dir}/www."""
     folder = Path(tempfile.mkdtemp(prefix="sluice-callgrind-"))
     pool = PortPool()
     try:
         folder.chmod(0o777)  # the worker writes its figures there as another user
         (folder / "www").mkdir(mode=0o755)
-        (folder / "www/index.html").write_bytes(BODY)
+        for name, content in {"index.html": BODY, **(files or {})}.items():
+            (folder / "www" / name).write_bytes(content)
         port = pool.take()
         (folder / "conf").write_text(conf.replace("{dir}", str(folder)).replace("{port}", str(port)))
         command = ["valgrind", "-q", "--tool=callgrind", "--trace-children=yes",
