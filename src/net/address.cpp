@@ -209,7 +209,7 @@ PeerAddress::PeerAddress(const Address& address)
 }
 
 Address PeerAddress::unpack() const {
-    sockaddr_storage storage{};
+    sockaddr_storage storage;  // as much of it is filled as from_kernel() is told to read
     if (family_ == AF_INET) {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
