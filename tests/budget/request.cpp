@@ -5,20 +5,10 @@
 // traced, so that every system call is seen; the client is another child. Golden numbers stand at
 // the top.
 // Runs in: tests.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/user.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -36,6 +26,7 @@
 #include "net/protocol.h"
 #include "registry/registry.h"
 #include "shm/shared_log.h"
+#include "traced.h"
 
 namespace {
 
@@ -47,48 +38,10 @@ constexpr double kWakeupsPerTurn = 1.01;  // with an access log: writes to the l
 constexpr int kWarmUp = 200;
 constexpr int kMeasured = 2000;
 
-/// What the children share.
-struct Board {
-    std::atomic<long> allocations;
-    std::atomic<bool> is_counting;
-    bool is_logging;
-    std::atomic<int> replies;
-};
+bool is_logging = false;
 
-Board* board = nullptr;
-bool is_server = false;  ///< the tracer allocates too, and does not count
-
-void note_allocation() {
-    if (is_server && board->is_counting.load(std::memory_order_relaxed)) {
-        board->allocations.fetch_add(1, std::memory_order_relaxed);
-    }
-}
-
-}  // namespace
-
-// glibc lets a program replace malloc and still reach its own by these names.
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) {
-    note_allocation();
-    return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-    note_allocation();
-    return __libc_calloc(count, size);
-}
-void* realloc(void* old, std::size_t size) {
-    note_allocation();
-    return __libc_realloc(old, size);
-}
-}
-
-namespace {
-
-using namespace sluice;  // NOLINT: a test program of one file
+using namespace sluice;          // NOLINT: a test program of one file
+using namespace sluice::budget;  // NOLINT
 
 class FixedFacts : public conf::Facts {
   public:
@@ -115,63 +68,19 @@ class FixedFacts : public conf::Facts {
     std::string text_;
 };
 
-[[noreturn]] void give_up(const char* what) {
-    std::fprintf(stderr, "budget: %s: %s\n", what, std::strerror(errno));
-    std::_Exit(2);
-}
-
-/// A connected pair over loopback TCP.
-std::array<int, 2> tcp_pair() {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        ::listen(listener, 1) != 0 ||
-        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-        give_up("listen");
-    }
-    const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (::connect(client, reinterpret_cast<sockaddr*>(&address), size) != 0) {
-        give_up("connect");
-    }
-    const int server = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    ::close(listener);
-    const int on = 1;
-    ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return {server, client};
-}
-
-/// Marks the traced stretch: a call that the server never makes itself.
-void mark() {
-    ::syscall(SYS_getpgid, 0);
-}
-
 struct Counting : event::TurnHook {
     Counting(log::LaneLog& log, shm::Slot& at) : lanes(log), slot(at) {}
 
     log::LaneLog& lanes;
     shm::Slot& slot;
-    bool has_begun = false;
-    bool has_ended = false;
+    Stretch stretch{kWarmUp, kWarmUp + kMeasured};
 };
 
 void watch_progress(event::TurnHook& hook) {
     auto& counting = static_cast<Counting&>(hook);
     counting.lanes.flush_wakeups();  // as a worker's turn ends
     counting.slot.is_logger_asleep = 1;  // the worst case: it sleeps again before every line
-    const int replies = board->replies.load();
-    if (!counting.has_begun && replies >= kWarmUp) {
-        counting.has_begun = true;
-        mark();
-        board->is_counting = true;
-    }
-    if (!counting.has_ended && replies >= kWarmUp + kMeasured) {
-        counting.has_ended = true;
-        board->is_counting = false;
-        mark();
-    }
+    static_cast<void>(counting.stretch.follow());
 }
 
 /// The configuration: that of the file, or one with nothing but `access_log`.
@@ -191,7 +100,6 @@ std::string configuration(const std::string& root, const char* access_log, const
 }
 
 int serve(const std::string& text, int socket) {
-    is_server = true;
     FixedFacts facts(text);
     conf::Compiled compiled = conf::compile(facts, {.main_file = "/x",
                                                     .globals = {},
@@ -223,21 +131,20 @@ int serve(const std::string& text, int socket) {
     Counting counting(lanes, region->table().slot(SlotId{0}));
     counting.before_sleep = &watch_progress;
     (*loop)->before_sleep(counting);
-    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+    if (!be_traced()) {
         return 3;
     }
-    ::raise(SIGSTOP);
     protocol->accept({.fd = sys::UniqueFd(socket), .peer = {}, .listener = ListenerId{1}});
-    while (!counting.has_ended && protocol->connections() > 0) {
+    while (!counting.stretch.has_ended() && protocol->connections() > 0) {
         if (!(*loop)->run_once(Millis(1000))) {
             return 2;
         }
     }
     // What does not fit into a lane that nobody drains is counted, which costs no call either.
-    if (board->is_logging && region->access_lane(SlotId{0}).control->head < 50 * kMeasured) {
+    if (is_logging && region->access_lane(SlotId{0}).control->head < 50 * kMeasured) {
         return 5;
     }
-    std::_Exit(counting.has_ended ? 0 : 4);
+    std::_Exit(counting.stretch.has_ended() ? 0 : 4);
 }
 
 void ask(int socket) {
@@ -256,65 +163,12 @@ void ask(int socket) {
     std::_Exit(0);
 }
 
-/// Follows the server; counts its system calls between the two marks.
-std::map<long, long> trace(pid_t server, int& exit_code) {
-    std::map<long, long> calls;
-    int status = 0;
-    int marks = 0;
-    bool is_entry = true;
-    ::waitpid(server, &status, 0);
-    ::ptrace(PTRACE_SETOPTIONS, server, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-    for (;;) {
-        ::ptrace(PTRACE_SYSCALL, server, nullptr, nullptr);
-        if (::waitpid(server, &status, 0) < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
-            exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-            return calls;
-        }
-        if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-            continue;
-        }
-        if (is_entry) {
-            user_regs_struct registers{};
-            ::ptrace(PTRACE_GETREGS, server, nullptr, &registers);
-            const long number = static_cast<long>(registers.orig_rax);
-            if (number == SYS_getpgid) {
-                ++marks;
-            } else if (marks == 1) {
-                ++calls[number];
-            }
-        }
-        is_entry = !is_entry;
-    }
-}
-
-const char* name_of(long call) {
-    switch (call) {
-        case SYS_recvfrom: return "recv";
-        case SYS_sendto: return "send";
-        case SYS_sendmsg: return "sendmsg";
-        case SYS_sendfile: return "sendfile";
-        case SYS_epoll_wait: return "epoll_wait";
-        case SYS_epoll_pwait: return "epoll_pwait";
-        case SYS_epoll_ctl: return "epoll_ctl";
-        case SYS_read: return "read";
-        case SYS_write: return "write";
-        case SYS_openat2: return "openat2";
-        case SYS_statx: return "statx";
-        case SYS_clock_gettime: return "clock_gettime";
-        case SYS_mmap: return "mmap";
-        case SYS_brk: return "brk";
-        default: return "another";
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    board = static_cast<Board*>(::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
-                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-    const bool is_logging = argc > 1 && std::strcmp(argv[1], "access_log") == 0;
+    make_board();
+    is_logging = argc > 1 && std::strcmp(argv[1], "access_log") == 0;
     const char* const file = argc > 1 && !is_logging ? argv[1] : nullptr;
-    board->is_logging = is_logging;
     const std::filesystem::path root =
         std::filesystem::temp_directory_path() / ("sluice-budget-" + std::to_string(::getpid()));
     std::filesystem::create_directory(root);
