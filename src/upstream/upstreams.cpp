@@ -9,8 +9,10 @@ namespace sluice::upstream {
 
 namespace {
 
-/// How often dead workers are looked for and records are kept alive.
+/// How often dead workers are looked for, and leases taken and kept.
 constexpr Millis kTick{1000};
+/// The same where there is no zone and nothing to resolve or check: records only have to be kept.
+constexpr Millis kQuietTick{20'000};
 
 }  // namespace
 
@@ -56,9 +58,15 @@ void Upstreams::adopt(conf::Generation& generation) {
             care(*cared_.back(), now);
         }
     }
-    if (!groups_.empty()) {
-        worker_.loop.arm(tick_, kTick);
+    arm_tick();
+}
+
+void Upstreams::arm_tick() {
+    if (groups_.empty()) {
+        return event::TimerWheel::disarm(tick_);
     }
+    const bool is_quiet = shared_stores_.empty() && cared_.empty();
+    worker_.loop.arm(tick_, is_quiet ? kQuietTick : kTick);
 }
 
 /// Resolvers outlive configurations that name the same servers, and what they know with them.
@@ -126,7 +134,7 @@ void Upstreams::tick() {
         store->reap_dead();
     }
     own_store_.forget_old(now);
-    worker_.loop.arm(tick_, kTick);
+    arm_tick();
 }
 
 net::ServiceKind service_kind() {

@@ -52,6 +52,7 @@ class Upstreams final : public net::Service {
     void attach_resolvers(conf::Generation& generation);
     void care(Cared& cared, Millis now);
     [[nodiscard]] PeerStore& store_for(conf::Generation& generation, const GroupSpec& spec);
+    void arm_tick();
     void tick();
 
     net::WorkerContext& worker_;
