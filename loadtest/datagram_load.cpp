@@ -3,11 +3,12 @@
 // with one loop, so that one processor carries both. It shares no code with src/ on purpose.
 // Runs in: a process of its own, started by loadtest/datagrams; bounded in time.
 //
-//     datagram_load SERVER_PORT PEER_PORT CLIENTS WINDOW SIZE SECONDS
+//     datagram_load SERVER_PORT PEER_PORT CLIENTS WINDOW SIZE SECONDS apart|joined
 //     datagram_load floor PORT PEER_PORT     a bare proxy: what the kernel's part costs
 //
 // Each client is a socket of its own with WINDOW datagrams under way; every answer sends another.
-// PEER_PORT 0: nobody is behind the server. Prints "ready", begins at a byte on stdin, prints one line of
+// PEER_PORT 0: nobody is behind the server. "joined": clients and peer pass what they send and receive
+// at once to and from the kernel as one (GSO, GRO), as programs for much traffic do. Prints "ready", begins at a byte on stdin, prints one line of
 // JSON.
 #include <algorithm>
 #include <array>
@@ -17,7 +18,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,6 +33,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBatch = 64;
 constexpr std::size_t kMostSize = 2048;
+/// Room for several that the kernel joins.
+constexpr std::size_t kSlotSize = 64 * 1024;
 /// Nothing came for so long: what was under way is lost, and everybody begins again.
 constexpr int kPatienceMillis = 50;
 
@@ -56,33 +61,44 @@ sockaddr_in loopback(std::size_t port) {
     return address;
 }
 
-int open_socket() {
+int open_socket(bool is_joined) {
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         die("socket");
     }
     const int size = 1 << 20;
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    const int on = 1;
+    if (is_joined && ::setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on) != 0) {
+        die("UDP_GRO");
+    }
     return fd;
 }
+
+/// How large the datagrams are, and whether they travel joined.
+struct Shape {
+    std::size_t size = 0;
+    bool is_joined = false;
+};
 
 /// Datagrams that are received and sent back as they are.
 class Batch {
   public:
-    Batch() {
+    explicit Batch(const Shape& shape)
+        : shape_(shape), bytes_(std::make_unique_for_overwrite<char[]>(kBatch * kSlotSize)) {
         for (std::size_t i = 0; i < kBatch; ++i) {
-            pieces_[i].iov_base = bytes_[i].data();
+            pieces_[i].iov_base = at(i);
         }
     }
 
-    /// Gives how many came.
+    /// Gives how many messages came.
     std::size_t receive(int fd, std::size_t most, bool has_sender) {
         for (std::size_t i = 0; i < most; ++i) {
             msghdr& header = messages_[i].msg_hdr;
             header = {};
             header.msg_iov = &pieces_[i];
             header.msg_iovlen = 1;
-            pieces_[i].iov_len = kMostSize;
+            pieces_[i].iov_len = kSlotSize;
             if (has_sender) {
                 header.msg_name = &senders_[i];
                 header.msg_namelen = sizeof senders_[i];
@@ -96,22 +112,35 @@ class Batch {
     void send_back(int fd, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
             pieces_[i].iov_len = messages_[i].msg_len;
+            mark(i);
         }
         send(fd, count);
     }
 
-    void send_new(int fd, std::size_t count, std::size_t size) {
-        for (std::size_t i = 0; i < count; ++i) {
+    /// `count` new datagrams.
+    void send_new(int fd, std::size_t count) {
+        const std::size_t messages = shape_.is_joined ? 1 : count;
+        for (std::size_t i = 0; i < messages; ++i) {
             messages_[i].msg_hdr = {};
             messages_[i].msg_hdr.msg_iov = &pieces_[i];
             messages_[i].msg_hdr.msg_iovlen = 1;
-            pieces_[i].iov_len = size;
+            pieces_[i].iov_len = shape_.size * count / messages;
+            mark(i);
         }
-        send(fd, count);
+        send(fd, messages);
+    }
+
+    /// How many datagrams the first `count` messages are.
+    [[nodiscard]] std::size_t datagrams(std::size_t count) const {
+        std::size_t total = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            total += (messages_[i].msg_len + shape_.size - 1) / shape_.size;
+        }
+        return total;
     }
 
     [[nodiscard]] std::string_view bytes(std::size_t index) const {
-        return {bytes_[index].data(), messages_[index].msg_len};
+        return {at(index), messages_[index].msg_len};
     }
 
     [[nodiscard]] std::uint16_t sender_port(std::size_t index) const {
@@ -122,7 +151,7 @@ class Batch {
     [[nodiscard]] std::size_t room() const { return kBatch - held_; }
 
     bool receive_one(int fd, const sockaddr_in& to) {
-        const ssize_t size = ::recv(fd, bytes_[held_].data(), kMostSize, 0);
+        const ssize_t size = ::recv(fd, at(held_), kSlotSize, 0);
         if (size < 0) {
             return false;
         }
@@ -146,6 +175,24 @@ class Batch {
     }
 
   private:
+    [[nodiscard]] char* at(std::size_t index) const { return bytes_.get() + index * kSlotSize; }
+
+    /// Several in one message are taken apart by the kernel.
+    void mark(std::size_t index) {
+        if (pieces_[index].iov_len <= shape_.size) {
+            return;
+        }
+        cmsghdr header{};
+        header.cmsg_level = SOL_UDP;
+        header.cmsg_type = UDP_SEGMENT;
+        header.cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+        const auto size = static_cast<std::uint16_t>(shape_.size);
+        std::memcpy(notes_[index].data(), &header, sizeof header);
+        std::memcpy(notes_[index].data() + CMSG_LEN(0), &size, sizeof size);
+        messages_[index].msg_hdr.msg_control = notes_[index].data();
+        messages_[index].msg_hdr.msg_controllen = CMSG_SPACE(sizeof size);
+    }
+
     void send(int fd, std::size_t count) {
         // What the kernel does not take is lost, and counted by whoever waits for the answer.
         (void)::sendmmsg(fd, messages_.data(), static_cast<unsigned>(count), 0);
@@ -155,7 +202,9 @@ class Batch {
     std::array<mmsghdr, kBatch> messages_{};
     std::array<iovec, kBatch> pieces_{};
     std::array<sockaddr_in, kBatch> senders_{};
-    std::array<std::array<char, kMostSize>, kBatch> bytes_{};
+    alignas(cmsghdr) std::array<std::array<char, 32>, kBatch> notes_{};
+    Shape shape_;
+    std::unique_ptr<char[]> bytes_;
 };
 
 struct Client {
@@ -165,10 +214,10 @@ struct Client {
 
 class Load {
   public:
-    Load(std::size_t server_port, std::size_t peer_port, std::size_t clients)
-        : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    Load(std::size_t server_port, std::size_t peer_port, std::size_t clients, const Shape& shape)
+        : epoll_(::epoll_create1(EPOLL_CLOEXEC)), batch_(shape) {
         if (peer_port != 0) {
-            peer_ = open_socket();
+            peer_ = open_socket(shape.is_joined);
             const sockaddr_in address = loopback(peer_port);
             if (::bind(peer_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
                 die("bind");
@@ -177,7 +226,7 @@ class Load {
         }
         const sockaddr_in server = loopback(server_port);
         for (std::size_t i = 0; i < clients; ++i) {
-            const int fd = open_socket();
+            const int fd = open_socket(shape.is_joined);
             if (::connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) {
                 die("connect");
             }
@@ -186,15 +235,15 @@ class Load {
         }
     }
 
-    void run(std::size_t window, std::size_t size, double seconds) {
-        begin_all(window, size);
+    void run(std::size_t window, double seconds) {
+        begin_all(window);
         std::array<epoll_event, 256> events{};
         const auto begin = Clock::now();
         auto now = begin;
         while (now - begin < std::chrono::duration<double>(seconds)) {
             const int count = ::epoll_wait(epoll_, events.data(), events.size(), kPatienceMillis);
             if (count == 0) {
-                begin_all(window, size);
+                begin_all(window);
             }
             for (int i = 0; i < count; ++i) {
                 serve(events[static_cast<std::size_t>(i)].data.u64, window);
@@ -222,11 +271,11 @@ class Load {
         }
     }
 
-    void begin_all(std::size_t window, std::size_t size) {
+    void begin_all(std::size_t window) {
         for (Client& client : clients_) {
             lost_ += client.under_way;
             client.under_way = window;
-            batch_.send_new(client.fd, window, size);
+            batch_.send_new(client.fd, window);
         }
     }
 
@@ -237,7 +286,7 @@ class Load {
         }
         Client& client = clients_[which];
         const std::size_t count = batch_.receive(client.fd, window, false);
-        answers_ += count;
+        answers_ += batch_.datagrams(count);
         batch_.send_back(client.fd, count);
     }
 
@@ -256,7 +305,7 @@ class Floor {
   public:
     Floor(std::size_t port, std::size_t peer_port)
         : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-          listening_(open_socket()),
+          listening_(open_socket(false)),
           peer_(loopback(peer_port)),
           fds_(65536, -1) {
         const sockaddr_in address = loopback(port);
@@ -294,7 +343,7 @@ class Floor {
             const std::uint16_t port = up_.sender_port(i);
             int& fd = fds_[port];
             if (fd < 0) {
-                fd = open_socket();
+                fd = open_socket(false);
                 if (::connect(fd, reinterpret_cast<const sockaddr*>(&peer_), sizeof peer_) != 0) {
                     die("connect");
                 }
@@ -321,8 +370,8 @@ class Floor {
     int listening_;
     sockaddr_in peer_;
     std::vector<int> fds_;
-    Batch up_;
-    Batch answers_;
+    Batch up_{Shape{.size = kSlotSize}};
+    Batch answers_{Shape{.size = kSlotSize}};
 };
 
 }  // namespace
@@ -331,27 +380,30 @@ int main(int argc, char** argv) {
     if (argc == 4 && std::string_view(argv[1]) == "floor") {
         Floor(number(argv[2]), number(argv[3])).serve();
     }
-    if (argc != 7) {
+    if (argc != 8) {
         std::fprintf(stderr,
-                     "usage: datagram_load SERVER_PORT PEER_PORT CLIENTS WINDOW SIZE SECONDS\n"
+                     "usage: datagram_load SERVER_PORT PEER_PORT CLIENTS WINDOW SIZE SECONDS "
+                     "apart|joined\n"
                      "       datagram_load floor PORT PEER_PORT\n");
         return 2;
     }
     const std::size_t window = number(argv[4]);
     const std::size_t size = number(argv[5]);
     const std::size_t seconds = number(argv[6]);
-    if (window == 0 || window > kBatch || size > kMostSize) {
-        std::fprintf(stderr, "WINDOW is 1 to %zu, SIZE at most %zu\n", kBatch, kMostSize);
+    if (window == 0 || window > kBatch || size == 0 || size > kMostSize ||
+        window * size >= kSlotSize) {
+        std::fprintf(stderr, "WINDOW is 1 to %zu, SIZE 1 to %zu, both together below %zu\n", kBatch, kMostSize, kSlotSize);
         return 2;
     }
     ::alarm(static_cast<unsigned>(seconds) + 30);
-    Load load(number(argv[1]), number(argv[2]), number(argv[3]));
+    Load load(number(argv[1]), number(argv[2]), number(argv[3]),
+              {.size = size, .is_joined = std::string_view(argv[7]) == "joined"});
     std::puts("ready");
     std::fflush(stdout);
     if (std::getchar() == EOF) {
         return 1;
     }
-    load.run(window, size, static_cast<double>(seconds));
+    load.run(window, static_cast<double>(seconds));
     load.print();
     return 0;
 }

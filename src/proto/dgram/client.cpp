@@ -70,10 +70,6 @@ Client::Client(Dgram& protocol)
     again_.run = [](event::Posted& posted) { static_cast<Posted&>(posted).client->read_peer(); };
     deadline_.client = this;
     deadline_.fire = [](event::Timer& timer) { static_cast<Deadline&>(timer).client->on_deadline(); };
-    peer_.client = this;
-    peer_.on_ready = [](event::Pollable& self, std::uint32_t) {
-        static_cast<Peer&>(self).client->read_peer();
-    };
 }
 
 Client::~Client() = default;

@@ -13,14 +13,13 @@
 #include "base/list.h"
 #include "base/units.h"
 #include "event/loop.h"
-#include "event/pollable.h"
 #include "event/timer.h"
 #include "net/connector.h"
 #include "net/datagram.h"
 #include "proto/dgram/listener.h"
+#include "proto/dgram/peer_sockets.h"
 #include "proto/stream/session.h"
 #include "proto/stream/wire.h"
-#include "sys/unique_fd.h"
 
 namespace sluice::dgram {
 
@@ -48,6 +47,8 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
 
     /// A new session with its first datagram. It may be over when this returns.
     void begin(Listener& listener, const net::Datagram& first, std::uint64_t hash);
+    /// The peer's socket has something to say. The session may be over afterwards.
+    void read_peer();
     /// Another datagram of the client, or several of one size. The session may be over afterwards.
     void take(const net::Datagram& datagram);
     /// What flush_peer() found. The session may be over afterwards.
@@ -74,7 +75,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
 
     void set_attached(bool is_attached) { life_.is_attached = is_attached; }
 
-    [[nodiscard]] int peer_fd() const { return peer_.socket.get(); }
+    [[nodiscard]] int peer_fd() const { return peer_ == nullptr ? -1 : peer_->fd; }
 
     /// Where datagrams to the client go.
     [[nodiscard]] net::DatagramTarget target() const;
@@ -107,10 +108,6 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     struct Deadline : event::Timer {
         Client* client = nullptr;
     };
-    struct Peer : event::Pollable {
-        Client* client = nullptr;
-        sys::UniqueFd socket;
-    };
 
     /// What belongs to one session.
     struct Life {
@@ -125,7 +122,6 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
         bool is_resumed = false;   ///< a rule's resume(), to be done in run()
         bool has_outcome = false;  ///< connect() is decided; its handler is to be told in run()
         bool has_plan = false;     ///< relay() was called; to be begun in run()
-        bool is_bulk = false;      ///< the peer sends many at once: the kernel may join them
         std::uint16_t end_status = 0;  ///< a handler's end(), to be done in run()
         /// The first datagram: in the protocol's input, or kept.
         std::string_view input;
@@ -160,7 +156,6 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     void send_first();
     void pass_up(const net::Datagram& datagram);
     [[nodiscard]] bool may_upload(std::size_t size);
-    void read_peer();
     [[nodiscard]] bool pass_down(std::size_t count);
     [[nodiscard]] bool may_download();
     void note_download(std::size_t size);
@@ -178,7 +173,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     Arena arena_;
     stream::Session session_;
     std::unique_ptr<char[]> large_input_;  ///< a first datagram that is too large for the arena
-    Peer peer_;
+    PeerSocket* peer_ = nullptr;  ///< the protocol's
     Posted posted_;
     Posted again_;  ///< read_peer() stopped before the socket was empty
     Deadline deadline_;

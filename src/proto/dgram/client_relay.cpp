@@ -51,11 +51,9 @@ void Client::connect(const net::Address& peer,
     close_peer();
     life_.connect_plan = plan;
     life_.has_outcome = true;
-    Result<net::Outgoing> opened = net::open_outgoing(peer, options);
+    const Result<PeerSocket*> opened = protocol_.peers().open(peer, options, *this);
     if (opened) {
-        peer_.socket = std::move(opened->fd);
-        peer_.fd = peer_.socket.get();
-        protocol_.note_peer();
+        peer_ = *opened;
         life_.outcome = {.kind = Kind::Connected, .error = {}};
     } else {
         const bool is_answer = std::string_view(opened.error().op) == "connect()";
@@ -65,12 +63,9 @@ void Client::connect(const net::Address& peer,
 }
 
 void Client::close_peer() {
-    if (peer_.fd >= 0) {
-        again_.unlink();
-        protocol_.worker().loop.forget_before_close(peer_);
-        peer_.socket.reset();
-        peer_.fd = -1;
-        protocol_.note_peer_gone();
+    again_.unlink();
+    if (peer_ != nullptr) {
+        protocol_.peers().give_back(*std::exchange(peer_, nullptr));
     }
 }
 
@@ -85,9 +80,8 @@ void Client::relay(const stream::RelayPlan& plan) {
 
 Client::Step Client::start_relay() {
     life_.has_plan = false;
-    life_.is_bulk = false;
     life_.idle = life_.relay_plan.idle;
-    if (!protocol_.worker().loop.watch(peer_, EPOLLIN | EPOLLET)) {
+    if (!protocol_.peers().watch(*peer_)) {
         return conclude(stream::kInternalError);
     }
     keep_input();  // another peer may have to be asked
@@ -121,7 +115,7 @@ void Client::send_first() {
 
 void Client::pass_up(const net::Datagram& datagram) {
     const std::size_t size = datagram.bytes.size();
-    if (life_.has_plan || peer_.fd < 0 || !may_upload(size)) [[unlikely]] {
+    if (life_.has_plan || peer_ == nullptr || !may_upload(size)) [[unlikely]] {
         return protocol_.count_dropped(datagram.count());
     }
     life_.requests += datagram.count();
@@ -158,16 +152,19 @@ void Client::peer_flushed(const net::DatagramOutcome& outcome) {
 // ---- from the peer ----
 
 void Client::read_peer() {
+    if (peer_ == nullptr || life_.state != State::Relaying || life_.has_plan) {
+        return;  // what it says now will be found when the relay begins
+    }
     session_.catch_up();
     const bool is_slow = is_limit(life_.relay_plan.download_rate);
     for (unsigned round = 0; round < kPeerRounds; ++round) {
         if (is_slow && !may_download()) {
             return;
         }
-        const std::size_t most = is_slow ? 1 : life_.is_bulk ? kBulkBatch : kPeerBatch;
+        const std::size_t most = is_slow ? 1 : peer_->is_joining ? kBulkBatch : kPeerBatch;
         protocol_.make_input_room(most);
         const Result<std::size_t> count =
-            protocol_.input().receive(peer_.fd, most, {.sender = false, .notes = life_.is_bulk});
+            protocol_.input().receive(peer_->fd, most, {.sender = false, .notes = peer_->is_joining});
         if (!count) {
             return peer_failed(count.error());
         }
@@ -177,8 +174,8 @@ void Client::read_peer() {
         if (*count < most) {
             return;
         }
-        if (!is_slow && !life_.is_bulk) {
-            life_.is_bulk = sys::want_segments(peer_.fd).has_value();
+        if (!is_slow && !peer_->is_joining) {
+            peer_->is_joining = sys::want_segments(peer_->fd).has_value();
         }
     }
     protocol_.worker().loop.post(again_);  // no edge will come for what is left

@@ -58,7 +58,12 @@ void ListenerIntake::drain(unsigned limit) {
     listener_.protocol.take_from(listener_, limit);
 }
 
-Dgram::Dgram(net::WorkerContext& worker) : worker_(worker) {
+Dgram::Dgram(net::WorkerContext& worker)
+    : worker_(worker), peers_(worker.loop, [](event::Pollable& self, std::uint32_t) {
+          if (Client* const client = static_cast<PeerSocket&>(self).client; client != nullptr) {
+              client->read_peer();
+          }
+      }) {
     if (worker.station != nullptr) {
         meter_ = stream::Meter(*worker.station);
         rows_ = worker.station->counters(kDatagramRows);
@@ -228,7 +233,7 @@ bool Dgram::make_room() {
 }
 
 std::size_t Dgram::shed_idle(std::size_t count) {
-    std::size_t ended = 0;
+    std::size_t ended = std::min(count, peers_.close_parked());
     for (; ended < count && !young_.empty(); ++ended) {
         rows_.add(DatagramRow::Evicted);
         young_.front().evict();

@@ -21,6 +21,7 @@
 #include "proto/dgram/datagram_rows.h"
 #include "proto/dgram/flow_table.h"
 #include "proto/dgram/listener.h"
+#include "proto/dgram/peer_sockets.h"
 #include "proto/stream/meter.h"
 #include "shm/siphash.h"
 
@@ -45,7 +46,7 @@ class Dgram final : public net::Protocol {
     void stop() override;
 
     /// Sessions and their sockets to peers, as worker_connections counts them.
-    [[nodiscard]] std::size_t connections() const override { return live_ + peers_; }
+    [[nodiscard]] std::size_t connections() const override { return live_ + peers_.in_use(); }
 
     /// The oldest sessions of whose clients only one datagram has come.
     std::size_t shed_idle(std::size_t count) override;
@@ -77,9 +78,7 @@ class Dgram final : public net::Protocol {
     /// Makes room for reading: sends all that is queued, if it has to.
     void make_input_room(std::size_t count);
 
-    void note_peer() { ++peers_; }
-
-    void note_peer_gone() { --peers_; }
+    [[nodiscard]] PeerSockets& peers() { return peers_; }
 
     /// Datagrams that nobody takes are counted.
     void count_dropped(std::size_t count) { rows_.add(DatagramRow::Dropped, count); }
@@ -112,6 +111,7 @@ class Dgram final : public net::Protocol {
     stream::Meter meter_;
     metrics::Counters<DatagramRow> rows_;
     shm::HashKey hash_key_{};
+    PeerSockets peers_;
     net::DatagramInput input_;
     net::DatagramOutput peer_output_;
     Client* peer_client_ = nullptr;  ///< whose peer peer_output_ is for
@@ -119,7 +119,6 @@ class Dgram final : public net::Protocol {
     std::optional<FlowTable<Client>> table_;
     log::RateLimit full_warnings_{Millis(60'000)};
     std::size_t live_ = 0;
-    std::size_t peers_ = 0;  ///< sockets to them
     std::size_t kept_ = 0;
     Slab<Listener, 4> listener_slab_;
     IntrusiveList<Listener, ListenerHook> listeners_;
