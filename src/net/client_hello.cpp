@@ -73,27 +73,30 @@ TlsVersion version_of(std::size_t number) {
 
 // ---- extensions ----
 
+// Two names, or two lists of protocols, are refused: whoever is asked next might read the other one.
 bool read_server_name(std::string_view data, ClientHello& out) {
     Fields fields(data);
     Fields names(fields.sized(2));
+    bool is_second = false;
     while (names.has_more()) {
         const bool is_host = names.number(1) == 0;
         const std::string_view name = names.sized(2);
-        out.server_name = is_host && out.server_name.empty() ? name : out.server_name;
+        is_second = is_second || (is_host && !out.server_name.empty());
+        out.server_name = is_host ? name : out.server_name;
     }
-    return fields.is_good() && names.is_good();
+    return fields.is_good() && names.is_good() && !is_second;
 }
 
 bool read_protocols(std::string_view data, ClientHello& out) {
     Fields fields(data);
     const std::string_view list = fields.sized(2);
     Fields names(list);
-    bool has_empty = false;
+    bool is_wrong = !out.protocols.empty();
     while (names.has_more()) {
-        has_empty = names.sized(1).empty() || has_empty;
+        is_wrong = names.sized(1).empty() || is_wrong;
     }
     out.protocols = list;
-    return fields.is_good() && names.is_good() && !has_empty;
+    return fields.is_good() && names.is_good() && !is_wrong;
 }
 
 // RFC 8446 §4.2.1: this list counts, not the version of the message. It may name versions that

@@ -93,6 +93,15 @@ TEST(ClientHello, SomethingElseIsToldByItsFirstByte) {
     EXPECT_EQ(Reading("").outcome, HelloOutcome::More);
 }
 
+TEST(ClientHello, TwoNamesAreNone) {
+    const std::string one = std::string(1, '\0') + sized(2, "a");
+    const std::string list = extension(16, sized(2, sized(1, "h2")));
+    for (const std::string& extensions : {server_name("a") + server_name("b"),
+                                          extension(0, sized(2, one + one)), list + list}) {
+        EXPECT_EQ(Reading(in_records(message(extensions), 10'000)).outcome, HelloOutcome::NoTls);
+    }
+}
+
 TEST(ClientHello, LengthsThatDoNotFitAreRefused) {
     const std::string good = message(kExtensions);
     for (std::size_t at = 38; at < good.size(); ++at) {
