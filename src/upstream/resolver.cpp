@@ -262,6 +262,8 @@ void Resolver::take_part(const Part& part, int status, std::span<const unsigned 
 void Resolver::finish(Name& name) {
     const Millis now = loop_.now();
     if (!name.next.addresses.empty() || !name.next.services.empty()) {
+        // As nginx has them: IPv4 first, whichever answer came first.
+        std::ranges::stable_sort(name.next.addresses, {}, &ResolvedAddress::ip_bytes);
         name.next.outcome = NameOutcome::Found;
         const Millis ttl(static_cast<std::int64_t>(name.ttl) * 1000);
         name.next.valid_until = now + (spec_.valid.count() != 0 ? spec_.valid : ttl);

@@ -12,12 +12,14 @@ namespace {
 /// As upstream::PeerState keeps averages.
 constexpr std::int64_t kAverageUnit = 1024;
 
+/// In whole milliseconds: less is noise, and those who are alike should take turns.
 std::uint64_t average(const upstream::PeerState& state, LeastOf what) {
     const upstream::SharedWord<std::int64_t>& word =
         what == LeastOf::ConnectTime ? state.connect_average
         : what == LeastOf::FirstByte ? state.first_byte_average
                                      : state.last_byte_average;
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(word.get(), 0));
+    const std::int64_t rounded = (word.get() + kAverageUnit / 2) / kAverageUnit;
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(rounded, 0));
 }
 
 /// How long those in progress have lasted on average.
@@ -27,7 +29,7 @@ std::uint64_t inflight(const upstream::PeerState& state, Millis now) {
         return 0;
     }
     const std::int64_t sum = now.count() * count - state.inflight_since.get();
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(sum / count, 0) * kAverageUnit);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(sum / count, 0));
 }
 
 }  // namespace

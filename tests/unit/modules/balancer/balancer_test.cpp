@@ -173,6 +173,15 @@ TEST(LeastTime, PrefersTheFasterAndSharesByLoad) {
     EXPECT_EQ(order.front(), '1');
 }
 
+TEST(LeastTime, TakesTurnsAmongThoseThatDifferByLessThanAMillisecond) {
+    Site site("stream { upstream u { least_time first_byte; " + servers(2) + "} }");
+    const auto& peers = site.group("u").known_peers().peers;
+    peers[0]->state->first_byte_average.set(5 * 1024);
+    peers[1]->state->first_byte_average.set(5 * 1024 + 300);
+
+    EXPECT_EQ(site.ports("u", 4), "1 2 1 2");
+}
+
 TEST(LeastTime, InflightSeesAPeerThatHangs) {
     Site site("stream { upstream u { least_time last_byte inflight; " + servers(2) + "} }");
     const auto& peers = site.group("u").known_peers().peers;
