@@ -97,8 +97,10 @@ void Client::begin(const stream::Port& port) {
     if (!*session_.server->core->tcp_nodelay) {
         client_.set_nodelay(false);
     }
-    stream::write_error(session_, log::Level::Info, "client {} connected to {}",
-                        peer_address_.text(), port.address);
+    if (stream::logs(session_, log::Level::Info)) [[unlikely]] {
+        stream::write_error(session_, log::Level::Info, "client {} connected to {}",
+                            peer_address_.text(), port.address);
+    }
     if (port.has_proxy_header) {
         state_ = State::Proxy;
     }
