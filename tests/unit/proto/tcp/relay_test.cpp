@@ -170,6 +170,52 @@ TEST_F(RelayTest, MovesBulkThroughAPipeThatComesBackEmpty) {
     EXPECT_EQ(pools_.pipes.borrowed(), 0U);
 }
 
+// Somebody else who has all of a turn's share, and looks at the relay before it can have its own.
+struct Greedy : event::Pollable {
+    struct Look : event::Posted {
+        const Relay* relay = nullptr;
+        std::uint64_t seen = 0;
+    };
+
+    event::Loop* loop = nullptr;
+    std::uint64_t before = 0;
+    Look after;
+
+    Greedy(event::Loop& the_loop, const Relay& relay) : loop(&the_loop) {
+        after.relay = &relay;
+        after.run = [](event::Posted& posted) {
+            auto& self = static_cast<Look&>(posted);
+            self.seen = self.relay->counts().from_client;
+        };
+        on_ready = [](event::Pollable& pollable, std::uint32_t) {
+            auto& self = static_cast<Greedy&>(pollable);
+            static_cast<void>(self.loop->take_share(event::Loop::kTurnShare));
+            self.before = self.after.relay->counts().from_client;
+            self.loop->post_first(self.after);
+        };
+    }
+};
+
+TEST_F(RelayTest, BulkThatGetsNothingOfATurnWaitsForTheNext) {
+    start();
+    const std::string sent = net::testing::pattern(std::size_t{4} << 20, 5);
+    ASSERT_EQ(pump_from_client(sent), sent);
+    ASSERT_GE(pools_.pipes.retained(), 1U) << "it is not bulk";
+    turn();
+    const sys::UniqueFd signal = sys::eventfd().value();
+    Greedy greedy(*loop_, *relay_);
+    greedy.fd = signal.get();
+    ASSERT_TRUE(loop_->watch(greedy, EPOLLIN).has_value());
+
+    ASSERT_TRUE(sys::eventfd_signal(signal.get()).has_value());
+    client_sends(std::string(100'000, 'x'));
+    ASSERT_TRUE(loop_->run_once(Millis(0)).has_value());
+    loop_->forget(greedy);
+
+    EXPECT_EQ(greedy.after.seen, greedy.before) << "it moved bytes without a share";
+    EXPECT_EQ(at_upstream(100'000).size(), 100'000U);
+}
+
 TEST_F(RelayTest, CopiesWhereThereAreNoPipes) {
     options_.splice_from = SIZE_MAX;
     start();
