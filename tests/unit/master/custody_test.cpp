@@ -227,6 +227,30 @@ TEST_F(CustodyTest, AGroupGrowsButNeverShrinks) {
     EXPECT_EQ(custody.heirlooms().size(), 3U);
 }
 
+TEST_F(CustodyTest, MembersOfAnAddressThatComesBackAreGivenOutAnew) {
+    const std::string text = "on udp:127.0.0.1:" + port() + ";";
+    const std::vector<ChildId> workers = {ChildId{1}, ChildId{2}};
+    ASSERT_TRUE(reload(text, 2));
+    EXPECT_EQ(custody.rebalance(workers).size(), 2U);
+    ASSERT_TRUE(reload(""));
+    EXPECT_TRUE(custody.rebalance(workers).empty());
+
+    ASSERT_TRUE(reload(text, 2));
+
+    const std::vector<Move> moves = custody.rebalance(workers);
+    ASSERT_EQ(moves.size(), 2U) << "the workers have closed their copies";
+    EXPECT_FALSE(moves[0].from);
+    EXPECT_EQ(custody.heirlooms().size(), 2U);
+}
+
+TEST_F(CustodyTest, AUnixDatagramSocketIsOneWorkers) {
+    const TemporaryFolder folder;
+    ASSERT_TRUE(reload("on udp:unix:" + folder.file("s") + ";", 4));
+
+    EXPECT_EQ(custody.heirlooms().size(), 1U);
+    EXPECT_EQ(custody.rebalance(std::vector<ChildId>{ChildId{1}, ChildId{2}}).size(), 1U);
+}
+
 TEST_F(CustodyTest, UsesWhatItInheritsAndClosesTheRest) {
     const std::string number = port();
     const std::string key = "127.0.0.1:" + number;

@@ -128,6 +128,50 @@ TEST_F(ListenersTest, ClosingWhatLeavesSparesWhatTheNextGenerationWasGranted) {
     EXPECT_TRUE(accepts(two));
 }
 
+/// What a protocol of datagrams gives in place of an Acceptor.
+class FakeIntake final : public net::Intake {
+  public:
+    explicit FakeIntake(unsigned& drained, bool& is_gone) : drained_(drained), is_gone_(is_gone) {}
+
+    ~FakeIntake() override { is_gone_ = true; }
+
+    void drain(unsigned limit) override { drained_ = limit; }
+
+  private:
+    unsigned& drained_;
+    bool& is_gone_;
+};
+
+TEST_F(ListenersTest, AProtocolMayTakeFromItsSocketItself) {
+    struct Taken {
+        ListenerId id;
+        sys::UniqueFd socket;
+        unsigned drained = 0;
+        bool is_gone = false;
+    } taken;
+    Listeners listeners(*loop_, gate_, {},
+                        {.owner = &taken,
+                         .make = [](void* owner, ListenerId id, sys::UniqueFd& socket)
+                             -> std::unique_ptr<net::Intake> {
+                             auto& of = *static_cast<Taken*>(owner);
+                             of.id = id;
+                             of.socket = std::move(socket);
+                             return std::make_unique<FakeIntake>(of.drained, of.is_gone);
+                         }});
+    const Listening one = listen();
+    listeners.grant({.id = one.id, .member = 2, .is_exclusive = false},
+                    std::move(*sys::duplicate(one.socket.get())));
+
+    (void)listeners.adopt(*generation({&one}), false);
+
+    EXPECT_EQ(taken.id, one.id);
+    EXPECT_TRUE(taken.socket.get() >= 0);
+    EXPECT_FALSE(taken.is_gone);
+    listeners.drain_and_close();
+    EXPECT_GT(taken.drained, 0U);
+    EXPECT_TRUE(taken.is_gone);
+}
+
 TEST_F(ListenersTest, AnAbortDropsWhatNoGenerationNames) {
     const Listening one = listen();
     const Listening two = listen();
