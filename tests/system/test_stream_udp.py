@@ -198,14 +198,33 @@ class Proxy(SluiceTest):
                 caller.send(b"once")  # no second chance: the server has to ask again by itself
                 self.assertTrue(caller.receive().isdigit())
             self.assertEqual([data for data, _ in peer.heard], [b"once"])
-            server.wait_logged("recv() failed (111: Connection refused) while proxying connection")
+            server.wait_logged("recv() failed (111: Connection refused) while proxying and reading "
+                               "from upstream, udp client: 127.0.0.1")
 
-    def test_nobody_left_to_ask_ends_the_session(self):
-        server = self.proxy(f"server {{ listen 127.0.0.1:%%PORT%% udp; proxy_pass 127.0.0.1:{closed_datagram_port()}; }}")
-        with Caller(server.port) as caller:
-            for times in (1, 2):
-                caller.send(b"?")
-                server.wait_logged("recv() failed (111: Connection refused)", times=times)
+    def test_a_peer_that_refuses_alone_counts_as_answer(self):
+        # Refused, silent, refused without a number of answers: as nginx has it.
+        for settings, status in (("proxy_responses 1;", 200), ("proxy_responses 2;", 502), ("", 200)):
+            for compat in ("", "compat nginx;\n"):
+                server = self.serve(f"{compat}stream {{ log_format s '$status $upstream_addr'; "
+                                    "access_log %%DIR%%/logs/access.log s; "
+                                    f"server {{ listen 127.0.0.1:%%PORT%% udp; proxy_timeout 100ms; {settings} "
+                                    f"proxy_pass 127.0.0.1:{closed_datagram_port()}; }} }}")
+                with self.subTest(settings=settings, compat=compat), Caller(server.port) as caller:
+                    caller.send(b"?")
+                    server.wait_accessed(f"{status} 127.0.0.1:")
+
+    def test_compat_goes_on_with_a_peer_that_refuses(self):
+        with DatagramPeer(who) as peer:
+            server = self.serve("compat nginx;\nerror_log %%DIR%%/logs/error.log info;\n"
+                                f"stream {{ upstream u {{ server 127.0.0.1:{closed_datagram_port()}; "
+                                f"server 127.0.0.1:{peer.port} backup; }}"
+                                "server { listen 127.0.0.1:%%PORT%% udp; proxy_timeout 200ms; proxy_pass u; } }")
+            with Caller(server.port) as caller:
+                caller.send(b"lost")
+                server.wait_logged("udp timed out, packets from/to client:1/1")
+                server.wait_logged("upstream server temporarily disabled")
+                self.assertTrue(caller.ask(b"?").isdigit())
+            self.assertEqual([data for data, _ in peer.heard], [b"?"])
 
     def test_a_peer_that_comes_back_is_heard_in_the_same_session(self):
         with DatagramPeer(who) as peer:

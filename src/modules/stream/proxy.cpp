@@ -54,9 +54,6 @@ struct Run : stream::Holding {
     std::array<char, net::kMostWrittenProxyHeader> header{};
 };
 
-/// What on_relay_end gives where the session goes on with another peer.
-constexpr std::uint16_t kAskingAnother = 0;
-
 /// What became of asking for a peer.
 enum class Asked : std::uint8_t { Connecting, Nobody };
 
@@ -210,22 +207,30 @@ std::uint16_t on_relay_end(void* owner,
     note_peer_over(run);
     const std::uint16_t status = tell_end(session, end, error);
     const stream::Try& last = *session.last_try;
-    const bool is_unanswered = session.wire.is_datagram() && session.wire.packets().to_client == 0;
     if (last.first_byte.count() >= 0) {
         run.attempt.first_byte(session.timings.started + last.first_byte);
     }
     run.attempt.count(last.sent, last.received);
-    if (end == stream::RelayEnd::Silent || end == stream::RelayEnd::PeerFailed) {
+    const bool is_deaf = session.wire.is_datagram() && error.code != 0;
+    if (is_deaf || end == stream::RelayEnd::Silent || end == stream::RelayEnd::PeerFailed) {
         run.attempt.fail(now);
     } else {
         run.attempt.succeed(now);
     }
-    // A peer of datagrams shows only now that nobody is there: the same as a refused connection.
-    if (is_unanswered && end == stream::RelayEnd::PeerFailed) {
-        const bool is_asking = may_retry(run) && ask_next(run) == Asked::Connecting;
-        return is_asking ? kAskingAnother : stream::kBadGateway;
-    }
     return status;
+}
+
+/// A peer of datagrams shows only after the first one that nobody is there: the same as a refused
+/// connection, but to nginx, which goes on with it.
+bool on_refused(void* owner, Session& session) {
+    Run& run = *static_cast<Run*>(owner);
+    if (session.generation->is_compat() || !may_retry(run)) {
+        return false;
+    }
+    note_peer_over(run);
+    run.attempt.count(session.last_try->sent, session.last_try->received);
+    run.attempt.fail(session.timings.now);
+    return run.attempt.may_retry() && ask_next(run) == Asked::Connecting;
 }
 
 void begin_relay(Run& run) {
@@ -239,6 +244,7 @@ void begin_relay(Run& run) {
                                  .requests = *run.conf.requests,
                                  .responses = *run.conf.responses,
                                  .on_end = &on_relay_end,
+                                 .on_refused = &on_refused,
                                  .owner = &run};
     session.wire.relay(plan);
 }

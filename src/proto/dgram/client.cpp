@@ -291,7 +291,7 @@ void Client::on_deadline() {
         static_cast<void>(conclude(stream::kOk));
         return;
     }
-    end_relay(has_all_answers() ? stream::RelayEnd::TimedOut : stream::RelayEnd::Silent, Error{});
+    end_relay(has_all_answers() ? stream::RelayEnd::TimedOut : stream::RelayEnd::Silent);
 }
 
 void Client::retire() {

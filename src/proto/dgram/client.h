@@ -133,6 +133,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
         Millis upload_from{0};        ///< with a rate: when the next datagrams may come
         Millis download_from{0};
         bool is_download_paused = false;
+        Error peer_error;  ///< told of the peer, which has not answered since; code 0: none
         net::ConnectOutcome outcome;
         stream::ConnectPlan connect_plan;
         stream::RelayPlan relay_plan;
@@ -162,7 +163,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     void peer_failed(const Error& error);
     [[nodiscard]] bool has_all_answers() const;
     [[nodiscard]] bool end_if_done();
-    void end_relay(stream::RelayEnd end, const Error& error);
+    void end_relay(stream::RelayEnd end);
     void close_peer();
 
     Dgram& protocol_;

@@ -80,6 +80,7 @@ void Client::relay(const stream::RelayPlan& plan) {
 
 Client::Step Client::start_relay() {
     life_.has_plan = false;
+    life_.peer_error = {};
     life_.idle = life_.relay_plan.idle;
     if (!protocol_.peers().watch(*peer_)) {
         return conclude(stream::kInternalError);
@@ -185,7 +186,8 @@ void Client::read_peer() {
 bool Client::pass_down(std::size_t count) {
     net::DatagramInput& input = protocol_.input();
     stream::Try& attempt = *session_.last_try;
-    if (attempt.received == 0 && life_.responses == 0) {
+    life_.peer_error = {};
+    if (attempt.first_byte.count() < 0) {
         attempt.first_byte = protocol_.worker().loop.now() - life_.started;
         large_input_.reset();  // nobody else will be asked
     }
@@ -230,18 +232,26 @@ void Client::note_download(std::size_t size) {
     }
 }
 
-/// The kernel tells what became of an earlier datagram: mostly that nobody is there. A peer that has
-/// answered before may do so again; one that has not is given up.
+/// The kernel tells what became of an earlier datagram: mostly that nobody is there. As nginx, it
+/// counts as an answer, and the session goes on: the peer may come back.
 void Client::peer_failed(const Error& error) {
-    const bool is_out = error.op == std::string_view("send()") ||
-                        error.op == std::string_view("sendmmsg()");
-    const Error told{is_out ? "send()" : "recv()", error.code};
-    if (session_.last_try->received == 0 && life_.responses == 0) {
-        return end_relay(stream::RelayEnd::PeerFailed, told);
-    }
+    const bool is_out =
+        error.op == std::string_view("send()") || error.op == std::string_view("sendmmsg()");
+    life_.peer_error = {is_out ? "send()" : "recv()", error.code};
     session_.catch_up();
-    stream::write_error(session_, log::Level::Info, "{} while proxying connection",
-                        log::Failure{told});
+    stream::write_error(session_, stream::complaint_level(session_, log::Level::Error),
+                        "{} while proxying and {} upstream", log::Failure{life_.peer_error},
+                        is_out ? "sending to" : "reading from");
+    const stream::RelayPlan& plan = life_.relay_plan;
+    const bool has_answered = session_.last_try->first_byte.count() >= 0;
+    if (!has_answered && plan.on_refused != nullptr && plan.on_refused(plan.owner, session_)) {
+        if (!is_running_) {
+            run();
+        }
+        return;
+    }
+    ++life_.responses;
+    static_cast<void>(end_if_done());
 }
 
 // ---- the end ----
@@ -259,19 +269,17 @@ bool Client::end_if_done() {
     if (!plan.responses || (is_counted && life_.requests < *plan.requests) || !has_all_answers()) {
         return false;
     }
-    end_relay(stream::RelayEnd::Done, Error{});
+    end_relay(stream::RelayEnd::Done);
     return true;
 }
 
 /// Inside run() the end is left to it. The session may be gone when this returns.
-void Client::end_relay(stream::RelayEnd end, const Error& error) {
+void Client::end_relay(stream::RelayEnd end) {
     session_.catch_up();
     const stream::RelayPlan& plan = life_.relay_plan;
-    const std::uint16_t status = plan.on_end(plan.owner, session_, end, error);
+    const std::uint16_t status = plan.on_end(plan.owner, session_, end, life_.peer_error);
     if (is_running_) {
         life_.end_status = status;
-    } else if (status == 0) {
-        run();
     } else {
         static_cast<void>(conclude(status));
     }

@@ -49,9 +49,13 @@ struct RelayPlan {
     std::optional<std::uint64_t> requests;   ///< datagrams: of the client, per session
     std::optional<std::uint64_t> responses;  ///< datagrams: answers expected for each of them
     /// Called once when the relay is over, never from inside relay(): reports on the peer, writes
-    /// the log line and gives the session's status. The wire then ends the session, unless it is
-    /// given 0: the handler has called connect() once more and will call relay() again.
+    /// the log line and gives the session's status. The wire then ends the session. With datagrams
+    /// `error` is the last that was told of the peer, where it has not answered since.
     std::uint16_t (*on_end)(void* owner, Session& session, RelayEnd end, const Error& error) = nullptr;
+    /// Datagrams: the peer has not answered, and the kernel tells that nobody is there. True: the
+    /// handler has called connect() once more and will call relay() again; the first datagram goes to
+    /// the next peer. False: the relay goes on, as the peer may come yet.
+    bool (*on_refused)(void* owner, Session& session) = nullptr;
     void* owner = nullptr;  ///< lives as long as the session
 };
 
