@@ -58,6 +58,15 @@ class Shard {
     [[nodiscard]] bool read_key(EntryRef ref, std::span<char> out);
     /// Makes it the one used last.
     void touch(EntryRef ref);
+    /// Where touch() will be called soon: has the neighbours that it changes fetched meanwhile.
+    void expect_touch(EntryRef ref) const {
+        for (const EntryRef one : {entry_at(ref)->lru_prev, entry_at(ref)->lru_next}) {
+            if (is_cell(one)) {
+                __builtin_prefetch(&entry_at(one)->lru_prev, 1);
+            }
+        }
+    }
+
     void remove(EntryRef ref);
     /// Adds an entry whose key is not there; 0 where there is no room even after make_room().
     EntryRef insert(const NewEntry& what);
@@ -135,6 +144,7 @@ class Shard {
     void unlink_hash(EntryRef ref);
     void unlink_lru(EntryRef ref);
     void push_front(EntryRef ref);
+    void note_expiry(Millis expires);
     void put_payload(EntryRef ref, const NewEntry& what);
 
     char* base_;

@@ -30,7 +30,8 @@ struct ShardHead {
     std::uint32_t lru_tail = 0;
     std::uint64_t version = 0;  ///< given to the next change
     std::uint32_t sweep_at = 0;  ///< next bucket to look for expired entries in
-    std::uint32_t spare = 0;
+    /// Not 0: some entry was given an expiry since the shard was empty; else nobody need look for any.
+    std::uint32_t may_expire = 0;
     // Facts for people; not undone.
     alignas(64) std::uint64_t hits = 0;
     std::uint64_t misses = 0;

@@ -169,6 +169,7 @@ ZoneValue ZoneUser::get(std::string_view key,
         Shard::count(shard.head().misses);
         return {};
     }
+    shard.expect_touch(ref);
     const EntryHead& entry = shard.entry(ref);
     const ZoneValue found{.outcome = ZoneOutcome::Done,
                           .size = entry.value_bytes,
