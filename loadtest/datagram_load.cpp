@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The load for datagrams: clients and, where a proxy is under test, the peer behind it, in one process
-// with one loop, so that one processor carries both. It shares no code with src/ on purpose.
-// Runs in: a process of its own, started by loadtest/datagrams; bounded in time.
+// The load for datagrams: clients and, where a proxy is under test, the peer behind it, in one
+// process with one loop, so that one processor carries both. It shares no code with src/ on
+// purpose. Runs in: a process of its own, started by loadtest/datagrams; bounded in time.
 //
 //     datagram_load SERVER_PORT PEER_PORT CLIENTS WINDOW SIZE SECONDS apart|joined
 //     datagram_load floor PORT PEER_PORT     a bare proxy: what the kernel's part costs
 //
 // Each client is a socket of its own with WINDOW datagrams under way; every answer sends another.
-// PEER_PORT 0: nobody is behind the server. "joined": clients and peer pass what they send and receive
-// at once to and from the kernel as one (GSO, GRO), as programs for much traffic do. Prints "ready", begins at a byte on stdin, prints one line of
-// JSON.
+// PEER_PORT 0: nobody is behind the server. "joined": clients and peer pass what they send and
+// receive at once to and from the kernel as one (GSO, GRO), as programs for much traffic do. Prints
+// "ready", begins at a byte on stdin, prints one line of JSON.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -347,7 +347,8 @@ class Floor {
                 if (::connect(fd, reinterpret_cast<const sockaddr*>(&peer_), sizeof peer_) != 0) {
                     die("connect");
                 }
-                watch(fd, EPOLLIN | EPOLLET, (std::uint64_t{port} << 32U) | static_cast<std::uint32_t>(fd));
+                watch(fd, EPOLLIN | EPOLLET,
+                      (std::uint64_t{port} << 32U) | static_cast<std::uint32_t>(fd));
             }
             const std::string_view bytes = up_.bytes(i);
             (void)::send(fd, bytes.data(), bytes.size(), 0);
@@ -392,7 +393,8 @@ int main(int argc, char** argv) {
     const std::size_t seconds = number(argv[6]);
     if (window == 0 || window > kBatch || size == 0 || size > kMostSize ||
         window * size >= kSlotSize) {
-        std::fprintf(stderr, "WINDOW is 1 to %zu, SIZE 1 to %zu, both together below %zu\n", kBatch, kMostSize, kSlotSize);
+        std::fprintf(stderr, "WINDOW is 1 to %zu, SIZE 1 to %zu, both together below %zu\n", kBatch,
+                     kMostSize, kSlotSize);
         return 2;
     }
     ::alarm(static_cast<unsigned>(seconds) + 30);

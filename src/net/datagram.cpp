@@ -170,7 +170,8 @@ void DatagramOutput::send_all() {
             send_apart(done++);
             continue;
         }
-        // On a connected socket the error may be an earlier datagram's, told now instead of sending.
+        // On a connected socket the error may be an earlier datagram's, told now instead of
+        // sending.
         if (target_sizes_[done] == 0 && !is_retry) {
             note_loss(0, sent.error());
             is_retry = true;
@@ -213,7 +214,8 @@ void DatagramOutput::write_header(std::size_t index) {
         return;
     }
     sys::DatagramNotes notes = message.notes;
-    notes.segment = message.count > 1 ? static_cast<std::uint16_t>(message.segment) : std::uint16_t{0};
+    notes.segment =
+        message.count > 1 ? static_cast<std::uint16_t>(message.segment) : std::uint16_t{0};
     header.msg_control = notes_[index].data();
     header.msg_controllen = sys::write_notes(notes_[index], notes);
 }

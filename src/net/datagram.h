@@ -33,8 +33,7 @@ struct Datagram {
 
     /// How many it stands for.
     [[nodiscard]] std::size_t count() const {
-        return segment == 0 || bytes.size() <= segment ? 1
-                                                        : (bytes.size() + segment - 1) / segment;
+        return segment == 0 || bytes.size() <= segment ? 1 : (bytes.size() + segment - 1) / segment;
     }
 };
 
@@ -55,8 +54,8 @@ class DatagramInput {
     /// Slots behind what is held.
     [[nodiscard]] std::size_t room() const { return kSlots - held_; }
 
-    /// Reads up to `most` datagrams (no more than room()) with one call, behind what is held. Gives how
-    /// many; fewer than `most` means that the socket is empty. They are held by hold(), or lost
+    /// Reads up to `most` datagrams (no more than room()) with one call, behind what is held. Gives
+    /// how many; fewer than `most` means that the socket is empty. They are held by hold(), or lost
     /// with the next receive().
     [[nodiscard]] Result<std::size_t> receive(int fd, std::size_t most, DatagramWants wants);
 
@@ -105,8 +104,8 @@ class DatagramOutput {
     /// The socket that the next datagrams go through. Flush before it changes.
     void use(int fd) { fd_ = fd; }
 
-    /// Queues a datagram, or several of `segment` bytes each; sends what is queued where there is no
-    /// room. `bytes` live until flush(). Those of one size to one target leave together (GSO).
+    /// Queues a datagram, or several of `segment` bytes each; sends what is queued where there is
+    /// no room. `bytes` live until flush(). Those of one size to one target leave together (GSO).
     void send(std::string_view bytes, std::size_t segment, const DatagramTarget& target);
     /// The same for one datagram whose bytes need not live.
     void send_copy(std::string_view bytes, const DatagramTarget& target);

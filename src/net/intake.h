@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Intake: a listening socket that this worker takes from: connections (Acceptor), or what a protocol
-// of datagrams makes of it. Destroying it ends the taking; the socket lives on in the master.
-// Runs in: worker.
+// Intake: a listening socket that this worker takes from: connections (Acceptor), or what a
+// protocol of datagrams makes of it. Destroying it ends the taking; the socket lives on in the
+// master. Runs in: worker.
 #pragma once
 
 namespace sluice::net {

@@ -3,11 +3,10 @@
 // Runs in: any.
 #include "sys/datagram.h"
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
-
 #include <algorithm>
 #include <cstring>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include "sys/socket.h"
 
@@ -78,7 +77,8 @@ DatagramNotes read_notes(const msghdr& message) {
     for (cmsghdr* header = CMSG_FIRSTHDR(&copy); header != nullptr;
          header = CMSG_NXTHDR(&copy, header)) {
         if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-            // ipi_spec_dst and not ipi_addr: a datagram to a broadcast address is answered from ours.
+            // ipi_spec_dst and not ipi_addr: a datagram to a broadcast address is answered from
+            // ours.
             const auto info = read_as<in_pktinfo>(*header);
             notes.family = AF_INET;
             std::memcpy(notes.local.data(), &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
@@ -112,10 +112,11 @@ std::size_t write_notes(std::span<char, kDatagramNotesRoom> room, const Datagram
 
 Result<> want_local_addresses(int fd, sa_family_t family) {
     const bool is_v6 = family == AF_INET6;
-    const Result<> done = set_option(fd, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                                     is_v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
-    return done ? done : fail(is_v6 ? "setsockopt(IPV6_RECVPKTINFO)" : "setsockopt(IP_PKTINFO)",
-                              done.error().code);
+    const Result<> done =
+        set_option(fd, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
+    return done ? done
+                : fail(is_v6 ? "setsockopt(IPV6_RECVPKTINFO)" : "setsockopt(IP_PKTINFO)",
+                       done.error().code);
 }
 
 Result<> want_segments(int fd) {

@@ -4,12 +4,11 @@
 // Runs in: any.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -19,9 +18,11 @@ namespace sluice::sys {
 struct DatagramNotes {
     /// Of `local`: AF_INET, AF_INET6, or AF_UNSPEC where nothing is told.
     sa_family_t family = AF_UNSPEC;
-    /// Bytes of each where several came, or go, as one (the last may be shorter); 0: it is just one.
+    /// Bytes of each where several came, or go, as one (the last may be shorter); 0: it is just
+    /// one.
     std::uint16_t segment = 0;
-    /// The address of ours that it came to, or shall come from; network order, IPv4 in the first four.
+    /// The address of ours that it came to, or shall come from; network order, IPv4 in the first
+    /// four.
     std::array<unsigned char, 16> local{};
 };
 
@@ -31,8 +32,8 @@ inline constexpr std::size_t kDatagramNotesRoom = 64;
 /// Receives into `messages` what waits, without waiting for more. Gives how many came; 0: none.
 /// An error that an earlier datagram met on its way (ECONNREFUSED …) is told once, as a failure.
 [[nodiscard]] Result<std::size_t> recv_many(int fd, std::span<mmsghdr> messages);
-/// Sends them in order. Gives how many went, at least one; 0: the socket's buffer is full. A failure
-/// is the first one's: nothing was sent.
+/// Sends them in order. Gives how many went, at least one; 0: the socket's buffer is full. A
+/// failure is the first one's: nothing was sent.
 [[nodiscard]] Result<std::size_t> send_many(int fd, std::span<mmsghdr> messages);
 
 /// What the kernel told beside a message that came.

@@ -4,19 +4,20 @@
 // program; what the server calls is counted because its calls are ours to define here. Golden
 // numbers stand in the table.
 // Runs in: tests.
-#include <netinet/in.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "sys/datagram.h"
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <netinet/in.h>
 #include <string>
 #include <string_view>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
 
 #include "conf/generation.h"
@@ -27,7 +28,6 @@
 #include "net/service.h"
 #include "registry/registry.h"
 #include "shm/shared_log.h"
-#include "sys/datagram.h"
 
 namespace {
 
@@ -80,10 +80,12 @@ void* malloc(std::size_t size) {
     note_allocation();
     return __libc_malloc(size);
 }
+
 void* calloc(std::size_t count, std::size_t size) {
     note_allocation();
     return __libc_calloc(count, size);
 }
+
 void* realloc(void* old, std::size_t size) {
     note_allocation();
     return __libc_realloc(old, size);
@@ -92,27 +94,35 @@ void* realloc(void* old, std::size_t size) {
 int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* limit) {
     return static_cast<int>(call(SYS_recvmmsg, fd, messages, count, flags, limit));
 }
+
 int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
     return static_cast<int>(call(SYS_sendmmsg, fd, messages, count, flags));
 }
+
 ssize_t send(int fd, const void* bytes, std::size_t size, int flags) {
     return call(SYS_sendto, fd, bytes, size, flags, nullptr, 0);
 }
+
 ssize_t recv(int fd, void* bytes, std::size_t size, int flags) {
     return call(SYS_recvfrom, fd, bytes, size, flags, nullptr, nullptr);
 }
+
 int socket(int family, int type, int protocol) noexcept {
     return static_cast<int>(call(SYS_socket, family, type, protocol));
 }
+
 int connect(int fd, const sockaddr* address, socklen_t size) {
     return static_cast<int>(call(SYS_connect, fd, address, size));
 }
+
 int close(int fd) {
     return static_cast<int>(call(SYS_close, fd));
 }
+
 int epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {
     return static_cast<int>(call(SYS_epoll_ctl, epoll, what, fd, event));
 }
+
 int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
     return static_cast<int>(call(SYS_epoll_wait, epoll, events, most, timeout));
 }
@@ -127,20 +137,35 @@ class FixedFacts : public conf::Facts {
     explicit FixedFacts(std::string text) : text_(std::move(text)) {}
 
     Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
+
     Result<std::vector<std::string>> glob(std::string_view) override {
         return std::vector<std::string>{};
     }
+
     std::optional<std::string> env(std::string_view) override { return std::nullopt; }
+
     std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
+
     std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
-    Result<std::vector<std::string>> resolve(std::string_view) override { return fail("no", ENOENT); }
+
+    Result<std::vector<std::string>> resolve(std::string_view) override {
+        return fail("no", ENOENT);
+    }
+
     int cpus() override { return 1; }
+
     bool is_root() override { return true; }
+
     std::string host_name() override { return "box"; }
+
     std::string prefix() override { return "/"; }
+
     std::string default_error_log() override { return "/dev/null"; }
+
     ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
+
     SinkId sink_id(std::string_view) override { return SinkId{1}; }
+
     ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
 
   private:
@@ -185,7 +210,8 @@ struct Others {
         for (std::size_t i = 0; i < kClients; ++i) {
             sockaddr_in own{};
             clients.push_back(bound_socket(own));
-            if (::connect(clients.back(), reinterpret_cast<sockaddr*>(&server), sizeof server) != 0) {
+            if (::connect(clients.back(), reinterpret_cast<sockaddr*>(&server), sizeof server) !=
+                0) {
                 give_up("connect");
             }
         }

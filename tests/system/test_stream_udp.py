@@ -9,6 +9,7 @@ import threading
 import time
 import unittest
 
+from support import processes
 from support.datagrams import Caller, DatagramPeer, closed_datagram_port
 from support.harness import SluiceTest
 from support.waiting import wait_for
@@ -384,6 +385,35 @@ class Lives(SluiceTest):
                 self.assertEqual(server.reload().returncode, 0)
                 self.assertNotEqual(caller.ask(b"?"), first)
                 self.assertEqual(other.ask(b"?"), stays)
+
+    def test_the_next_program_serves_on_the_same_sockets(self):
+        server = self.serve("stream { server { listen 127.0.0.1:%%PORT%% udp; return $pid; } }", workers=2)
+        old = server.pid
+
+        def written():
+            text = server.pid_file.read_text().strip() if server.pid_file.exists() else ""
+            return int(text) if text else old
+
+        server.signal(signal.SIGUSR2)
+        new = wait_for(lambda: written() != old and written(), what="a new master")
+        self.addCleanup(self.end, new)
+        wait_for(lambda: len(server.workers(new)) == 2, what="its workers")
+        server.signal(signal.SIGQUIT)
+        self.assertEqual(server.wait_exit(), 0)
+        workers = [str(pid).encode() for pid in server.workers(new)]
+        for _ in range(20):
+            with Caller(server.port) as caller:
+                self.assertIn(caller.ask(b"?"), workers)
+        os.kill(new, signal.SIGQUIT)
+        wait_for(lambda: not processes.is_alive(new), what="the new master's end")
+
+    def end(self, pid):
+        """Ends a master that the harness does not know."""
+        for victim in [pid] + processes.children_of(pid):
+            try:
+                os.kill(victim, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def test_quit_answers_what_has_come(self):
         with DatagramPeer(who) as peer:

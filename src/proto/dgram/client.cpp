@@ -69,7 +69,9 @@ Client::Client(Dgram& protocol)
     again_.client = this;
     again_.run = [](event::Posted& posted) { static_cast<Posted&>(posted).client->read_peer(); };
     deadline_.client = this;
-    deadline_.fire = [](event::Timer& timer) { static_cast<Deadline&>(timer).client->on_deadline(); };
+    deadline_.fire = [](event::Timer& timer) {
+        static_cast<Deadline&>(timer).client->on_deadline();
+    };
 }
 
 Client::~Client() = default;
@@ -114,8 +116,7 @@ void Client::begin(Listener& listener, const net::Datagram& first, std::uint64_t
 bool Client::is_of(const Listener& listener, const net::Datagram& datagram) const {
     return life_.listener == &listener && address_.size() == datagram.from_size &&
            std::memcmp(address_.raw(), datagram.from, datagram.from_size) == 0 &&
-           life_.notes.family == datagram.notes.family &&
-           life_.notes.local == datagram.notes.local;
+           life_.notes.family == datagram.notes.family && life_.notes.local == datagram.notes.local;
 }
 
 bool Client::takes_runs() const {

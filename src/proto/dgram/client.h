@@ -34,6 +34,7 @@ enum class State : std::uint8_t {
 };
 
 struct ClientHook : ListHook {};
+
 /// Sessions of whose clients one datagram has come are in a list of their own.
 struct YoungHook : ListHook {};
 
@@ -82,19 +83,28 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
 
     // stream::Wire
     const net::Address& peer() const override { return address_; }
+
     const net::Address& local() const override;
+
     std::uint64_t connection_number() const override { return life_.number; }
+
     Millis age() const override;
+
     bool is_datagram() const override { return true; }
+
     stream::PacketCounts packets() const override;
+
     std::string_view preread() const override { return life_.input; }
+
     void connect(const net::Address& peer,
                  const net::ConnectOptions& options,
                  const stream::ConnectPlan& plan) override;
     void reply(std::string_view text) override;
     void echo(Millis idle) override;
     void relay(const stream::RelayPlan& plan) override;
+
     bool pass(std::string_view /*listener_key*/) override { return false; }
+
     void resume() override;
     void end(std::uint16_t status) override;
 
@@ -105,6 +115,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     struct Posted : event::Posted {
         Client* client = nullptr;
     };
+
     struct Deadline : event::Timer {
         Client* client = nullptr;
     };
@@ -115,13 +126,14 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
         std::uint64_t hash = 0;
         std::uint64_t number = 0;
         Millis started{0};
-        sys::DatagramNotes notes;  ///< the address of ours that the client asked, where that is told
+        sys::DatagramNotes
+            notes;  ///< the address of ours that the client asked, where that is told
         State state = State::Over;
-        bool is_attached = false;  ///< in the table
-        bool is_waiting = false;   ///< for a rule or handler
-        bool is_resumed = false;   ///< a rule's resume(), to be done in run()
-        bool has_outcome = false;  ///< connect() is decided; its handler is to be told in run()
-        bool has_plan = false;     ///< relay() was called; to be begun in run()
+        bool is_attached = false;      ///< in the table
+        bool is_waiting = false;       ///< for a rule or handler
+        bool is_resumed = false;       ///< a rule's resume(), to be done in run()
+        bool has_outcome = false;      ///< connect() is decided; its handler is to be told in run()
+        bool has_plan = false;         ///< relay() was called; to be begun in run()
         std::uint16_t end_status = 0;  ///< a handler's end(), to be done in run()
         /// The first datagram: in the protocol's input, or kept.
         std::string_view input;
@@ -174,7 +186,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     Arena arena_;
     stream::Session session_;
     std::unique_ptr<char[]> large_input_;  ///< a first datagram that is too large for the arena
-    PeerSocket* peer_ = nullptr;  ///< the protocol's
+    PeerSocket* peer_ = nullptr;           ///< the protocol's
     Posted posted_;
     Posted again_;  ///< read_peer() stopped before the socket was empty
     Deadline deadline_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Client: its peer. Datagrams pass both ways until as many as were expected have, or nothing has for
-// long, as nginx's stream proxy has it.
-// Runs in: worker.
+// Client: its peer. Datagrams pass both ways until as many as were expected have, or nothing has
+// for long, as nginx's stream proxy has it. Runs in: worker.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -88,7 +87,8 @@ Client::Step Client::start_relay() {
     keep_input();  // another peer may have to be asked
     send_first();
     arm();
-    if (const auto limit = life_.relay_plan.requests; limit && *limit != 0 && life_.requests >= *limit) {
+    if (const auto limit = life_.relay_plan.requests;
+        limit && *limit != 0 && life_.requests >= *limit) {
         protocol_.detach(*this);
     }
     return end_if_done() ? Step::Again : Step::Wait;
@@ -124,7 +124,8 @@ void Client::pass_up(const net::Datagram& datagram) {
     session_.last_try->sent += size;
     protocol_.send_to_peer(*this, datagram.bytes, datagram.segment);
     arm();
-    if (const auto limit = life_.relay_plan.requests; limit && *limit != 0 && life_.requests >= *limit) {
+    if (const auto limit = life_.relay_plan.requests;
+        limit && *limit != 0 && life_.requests >= *limit) {
         protocol_.detach(*this);
     }
     static_cast<void>(end_if_done());
@@ -164,8 +165,8 @@ void Client::read_peer() {
         }
         const std::size_t most = is_slow ? 1 : peer_->is_joining ? kBulkBatch : kPeerBatch;
         protocol_.make_input_room(most);
-        const Result<std::size_t> count =
-            protocol_.input().receive(peer_->fd, most, {.sender = false, .notes = peer_->is_joining});
+        const Result<std::size_t> count = protocol_.input().receive(
+            peer_->fd, most, {.sender = false, .notes = peer_->is_joining});
         if (!count) {
             return peer_failed(count.error());
         }

@@ -21,6 +21,7 @@ namespace sluice::dgram {
 class Dgram;
 
 struct ListenerHook : ListHook {};
+
 /// Listeners whose output is not empty are in a list of their own.
 struct DirtyHook : ListHook {};
 
@@ -31,12 +32,12 @@ struct Listener : event::Pollable, ListenerHook, DirtyHook {
     Dgram& protocol;
     ListenerId id;
     sys::UniqueFd socket;
-    net::Address address;             ///< that it is bound to
-    net::DatagramOutput output;       ///< to clients
-    conf::GenerationRef generation;   ///< the last one that named it; new sessions begin on it
+    net::Address address;                ///< that it is bound to
+    net::DatagramOutput output;          ///< to clients
+    conf::GenerationRef generation;      ///< the last one that named it; new sessions begin on it
     const stream::Port* port = nullptr;  ///< there
-    std::size_t sessions = 0;         ///< that answer through it
-    bool is_taking = true;            ///< the worker takes what comes
+    std::size_t sessions = 0;            ///< that answer through it
+    bool is_taking = true;               ///< the worker takes what comes
 };
 
 /// What the worker holds of it.

@@ -61,8 +61,8 @@ class PeerSockets {
   private:
     /// A waiting socket costs a descriptor and a few hundred bytes of the kernel's.
     static constexpr std::size_t kMostParked = 128;
-    /// A processor may be about to queue a datagram on a socket that has just lost its port. By then
-    /// it has, and what is queued is thrown away before the socket is used.
+    /// A processor may be about to queue a datagram on a socket that has just lost its port. By
+    /// then it has, and what is queued is thrown away before the socket is used.
     static constexpr Millis kRest{3};
 
     [[nodiscard]] PeerSocket* take_parked(const net::Address& peer);

@@ -171,7 +171,8 @@ void Dgram::take(Listener& listener, const net::Datagram& datagram) {
         return known->take(datagram);
     }
     net::Datagram one = datagram;
-    for (std::string_view rest = datagram.bytes; !rest.empty(); rest.remove_prefix(one.bytes.size())) {
+    for (std::string_view rest = datagram.bytes; !rest.empty();
+         rest.remove_prefix(one.bytes.size())) {
         one.bytes = rest.substr(0, datagram.segment);
         one.segment = one.bytes.size();
         take_one(listener, one);

@@ -39,6 +39,7 @@ class Dgram final : public net::Protocol {
 
     /// Nobody connects to a datagram socket.
     void accept(net::Accepted /*connection*/) override {}
+
     [[nodiscard]] std::unique_ptr<net::Intake> listen(ListenerId listener,
                                                       sys::UniqueFd& socket) override;
     void generation_changed() override;
@@ -99,7 +100,8 @@ class Dgram final : public net::Protocol {
     void take(Listener& listener, const net::Datagram& datagram);
     void take_one(Listener& listener, const net::Datagram& datagram);
     void begin_session(Listener& listener, const net::Datagram& datagram, std::uint64_t hash);
-    [[nodiscard]] std::uint64_t hash_of(const Listener& listener, const net::Datagram& datagram) const;
+    [[nodiscard]] std::uint64_t hash_of(const Listener& listener,
+                                        const net::Datagram& datagram) const;
     [[nodiscard]] bool make_room();
     [[nodiscard]] Client& take_client();
     void mark_dirty(Listener& listener);

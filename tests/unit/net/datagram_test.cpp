@@ -100,8 +100,9 @@ TEST_F(DatagramTest, WhatCameJoinedGoesOnJoined) {
     output_.send(run, 300, to(target_));
 
     EXPECT_EQ(output_.flush().lost, 0U);
-    EXPECT_EQ(all_of(at_.get()), (std::vector<std::string>{std::string(300, 'r'), std::string(300, 'r'),
-                                                           std::string(300, 'r'), std::string(100, 'r')}));
+    EXPECT_EQ(all_of(at_.get()),
+              (std::vector<std::string>{std::string(300, 'r'), std::string(300, 'r'),
+                                        std::string(300, 'r'), std::string(100, 'r')}));
 }
 
 TEST_F(DatagramTest, DatagramsForSeveralTargetsDoNotMix) {
@@ -200,7 +201,8 @@ TEST_F(DatagramTest, AWildcardSocketTellsTheAddressThatWasAskedAndAnswersFromIt)
     EXPECT_EQ(output_.flush().lost, 0U);
 
     ASSERT_EQ(*input_.receive(from_.get(), 4, {.sender = true}), 1U);
-    EXPECT_EQ(Address::from_kernel(*input_.at(0).from, input_.at(0).from_size).text(), asked.text());
+    EXPECT_EQ(Address::from_kernel(*input_.at(0).from, input_.at(0).from_size).text(),
+              asked.text());
 }
 
 }  // namespace

@@ -87,8 +87,8 @@ TEST(FlowTable, AgreesWithAMapOverManySteps) {
         Flow& flow = flows[static_cast<std::size_t>(name)];
         flow.name = name;
         // Few home buckets, so that most flows lie behind them.
-        const std::uint64_t hash = (static_cast<std::uint64_t>(name) % 11) |
-                                   (static_cast<std::uint64_t>(name) << 32U);
+        const std::uint64_t hash =
+            (static_cast<std::uint64_t>(name) % 11) | (static_cast<std::uint64_t>(name) << 32U);
         const auto known = model.find(name);
         ASSERT_EQ(table.find(hash, named(name)), known == model.end() ? nullptr : &flow);
         if (known != model.end()) {

@@ -19,7 +19,8 @@ Millis fake_now{1000};
 class PeerSocketsTest : public testing::Test {
   protected:
     static sys::UniqueFd bound() {
-        return net::open_listener(*net::Address::parse("127.0.0.1:0"), {.is_datagram = true}).value();
+        return net::open_listener(*net::Address::parse("127.0.0.1:0"), {.is_datagram = true})
+            .value();
     }
 
     PeerSocket& open(int peer, const net::ConnectOptions& options = {.is_datagram = true}) {
