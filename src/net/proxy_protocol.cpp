@@ -222,4 +222,11 @@ std::optional<std::string_view> find_tlv(std::string_view tlvs,
     return find_named(tls->substr(5), name, kTlsNames);
 }
 
+std::string_view shown_header(std::string_view input) {
+    constexpr std::size_t kMostOfLine = 128;
+    constexpr std::size_t kMostOfBinary = 16;
+    const std::string_view line = input.substr(0, input.find_first_of("\r\n"));
+    return line.empty() ? input.substr(0, kMostOfBinary) : line.substr(0, kMostOfLine);
+}
+
 }  // namespace sluice::net

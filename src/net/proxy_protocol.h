@@ -42,6 +42,9 @@ struct ProxyReading {
 /// there.
 [[nodiscard]] ProxyReading read_proxy_header(std::string_view bytes, ProxyHeader& out);
 
+/// What the log shows of a broken header: the begin of its line, or the mark that version 2 has.
+[[nodiscard]] std::string_view shown_header(std::string_view input);
+
 /// The value of a TLV, "alpn", "ssl_cn" or "0x05", as nginx calls them; "ssl_verify" is a number,
 /// written into `room`. Nothing where it was not sent or where nothing has that name.
 /// Lives: as long as what `tlvs` views, or `room`.

@@ -11,18 +11,6 @@
 
 namespace sluice::http1 {
 
-namespace {
-
-/// What the log shows of a broken header: its line, or the mark that version 2 begins with.
-std::string_view shown(std::string_view input) {
-    constexpr std::size_t kMostOfLine = 128;
-    constexpr std::size_t kMostOfBinary = 16;
-    const std::string_view line = input.substr(0, input.find_first_of("\r\n"));
-    return line.empty() ? input.substr(0, kMostOfBinary) : line.substr(0, kMostOfLine);
-}
-
-}  // namespace
-
 // Nothing is answered where it is broken: who sends it is no client.
 Step Session::step_proxy() {
     if (talk_ == nullptr) {
@@ -44,7 +32,7 @@ Step Session::step_proxy() {
     if (reading.outcome == net::ProxyOutcome::Broken) {
         log::write(generation_->is_compat() ? log::Level::Error : log::Level::Info,
                    "{}: \"{}\" while reading PROXY protocol, client: {}, server: {}",
-                   reading.complaint, log::Escaped{shown(talk.input())}, peer().host(), port_->key);
+                   reading.complaint, log::Escaped{net::shown_header(talk.input())}, peer().host(), port_->key);
         return destroy();
     }
     if (reading.outcome == net::ProxyOutcome::Told) {

@@ -39,14 +39,6 @@ constexpr std::array<std::uint16_t, 8> kAllowed = [] {
     return table;
 }();
 
-/// What the log shows of a broken header: its line, or the mark that version 2 begins with.
-std::string_view shown(std::string_view input) {
-    constexpr std::size_t kMostOfLine = 128;
-    constexpr std::size_t kMostOfBinary = 16;
-    const std::string_view line = input.substr(0, input.find_first_of("\r\n"));
-    return line.empty() ? input.substr(0, kMostOfBinary) : line.substr(0, kMostOfLine);
-}
-
 }  // namespace
 
 Client::Client(Tcp& protocol,
@@ -216,7 +208,7 @@ Client::Step Client::read_proxy_header() {
     if (reading.outcome == net::ProxyOutcome::Broken) {
         stream::write_error(session_, stream::client_level(session_, log::Level::Error),
                             "{}: \"{}\" while reading PROXY protocol", reading.complaint,
-                            log::Escaped{shown(preread())});
+                            log::Escaped{net::shown_header(preread())});
         return conclude(stream::kBadRequest);
     }
     if (reading.outcome != net::ProxyOutcome::More) {
