@@ -237,7 +237,7 @@ class Custody(ZoneTest):
         kv, conn = "kv_zone a 1m;", "limit_conn_zone $uri zone=c:1m;"
         for text, expected in [
                 (conn + "zone_state f;", 'zone "c" of "limit_conn_zone" cannot be saved: its counts are '
-                                         'of requests in progress'),
+                                         'of what is in progress'),
                 (kv + conn + "zone_state f zone=c;", 'zone "c" of "limit_conn_zone" cannot be saved'),
                 (kv + "zone_state f; zone_state g;", '"zone_state" directive is duplicate for zone "a"'),
                 (kv + "zone_state f; kv_zone b 1m; zone_state f;", 'is the file of zone "a" already'),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a zone promises to one user: keys, conditions, expiry, room, adoption.
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -105,6 +107,97 @@ TEST_F(ZoneTest, SweepsExpiredKeysThatNobodyAsksFor) {
     }
 
     EXPECT_EQ(zone.stats().entries, 64U);
+}
+
+TEST_F(ZoneTest, SweepsWhatGotItsExpiryLater) {
+    for (int i = 0; i < 200; ++i) {
+        const std::string key = "old" + std::to_string(i);
+        static_cast<void>(user.put(key, "1", {.now = kNow}));
+        EXPECT_EQ(user.set_expiry(key, kNow, [](Millis) { return std::optional(kNow + Millis(10)); }),
+                  ZoneOutcome::Done);
+    }
+    for (int i = 0; i < 20'000; ++i) {
+        static_cast<void>(user.put("new" + std::to_string(i % 64), "1", {.now = kNow + Millis(20)}));
+    }
+
+    EXPECT_EQ(zone.stats().entries, 64U);
+}
+
+TEST_F(ZoneTest, ChangesAnExpiryAndNothingElse) {
+    const std::string large(10'000, 'x');
+    const PutResult put = user.put("k", large, {.now = kNow, .expires = kNow + Millis(10)});
+    Millis seen{0};
+
+    EXPECT_EQ(user.set_expiry("k", kNow,
+                              [&](Millis old) -> std::optional<Millis> {
+                                  seen = old;
+                                  return std::nullopt;
+                              }),
+              ZoneOutcome::Done);
+    EXPECT_EQ(seen, kNow + Millis(10));
+    EXPECT_EQ(user.get("k", kNow, {}).version, put.version);
+    EXPECT_EQ(user.set_expiry("k", kNow, [](Millis) { return std::optional(Millis(0)); }),
+              ZoneOutcome::Done);
+    EXPECT_EQ(read("k", kNow + Millis(100)), large);
+    EXPECT_NE(user.get("k", kNow, {}).version, put.version);
+    EXPECT_EQ(user.set_expiry("none", kNow, [](Millis) { return std::optional(Millis(0)); }),
+              ZoneOutcome::Absent);
+}
+
+TEST_F(ZoneTest, PutsAHeadBeforeTheValueWhateverTheSizes) {
+    for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 200U, 255U, 256U, 257U, 5000U}) {
+        for (int turn = 0; turn < 3; ++turn) {  // the second and third are written over the one before
+            const std::string value(size, static_cast<char>('a' + turn));
+            EXPECT_EQ(user.put("k", value, {.now = kNow, .head = "head:"}).outcome,
+                      ZoneOutcome::Done);
+            EXPECT_EQ(read("k"), "head:" + value);
+        }
+    }
+}
+
+TEST_F(ZoneTest, GivesTheBeginningOfALargeValueToWhoWantsThat) {
+    static_cast<void>(user.put("a", "12345", {.now = kNow}));
+    std::array<char, 2> small{};
+
+    EXPECT_EQ(user.get("a", kNow, small, ReadLarge::Beginning).size, 5U);
+
+    EXPECT_EQ(std::string(small.data(), 2), "12");
+}
+
+TEST_F(ZoneTest, ScansKeysWithoutTheirValues) {
+    const std::string large(50'000, 'x');
+    static_cast<void>(user.put("a", large, {.now = kNow}));
+    static_cast<void>(user.put("b", large, {.now = kNow}));
+    std::array<char, 512> out;
+    std::string keys;
+    ScanCursor cursor;
+    for (ScanStep step; !step.is_end;) {
+        step = user.scan(cursor, kNow, out, ScanParts::Keys);
+        ASSERT_EQ(step.needed, 0U);
+        for (std::size_t at = 0; at < step.size; at += sizeof(ZoneRecord) + 1) {
+            ZoneRecord record;
+            std::memcpy(&record, out.data() + at, sizeof record);
+            EXPECT_EQ(record.value_bytes, large.size());
+            keys += out[at + sizeof record];
+        }
+    }
+    std::ranges::sort(keys);
+
+    EXPECT_EQ(keys, "ab");
+}
+
+TEST_F(ZoneTest, ClearsAll) {
+    for (int i = 0; i < 300; ++i) {
+        static_cast<void>(user.put(std::to_string(i), "1", {.now = kNow}));
+    }
+
+    EXPECT_TRUE(user.clear());
+
+    EXPECT_EQ(zone.stats().entries, 0U);
+    EXPECT_EQ(zone.stats().resets, 0U);
+    EXPECT_EQ(read("7"), "(none)");
+    EXPECT_EQ(user.put("7", "again", {.now = kNow}).outcome, ZoneOutcome::Done);
+    EXPECT_EQ(read("7"), "again");
 }
 
 TEST_F(ZoneTest, EvictsWhatWasNotUsedForLongest) {
