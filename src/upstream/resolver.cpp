@@ -263,7 +263,13 @@ void Resolver::finish(Name& name) {
     const Millis now = loop_.now();
     if (!name.next.addresses.empty() || !name.next.services.empty()) {
         // As nginx has them: IPv4 first, whichever answer came first.
-        std::ranges::stable_sort(name.next.addresses, {}, &ResolvedAddress::ip_bytes);
+        std::vector<ResolvedAddress> ordered;
+        for (const std::size_t family : {std::size_t{4}, std::size_t{16}}) {
+            std::ranges::copy_if(
+                name.next.addresses, std::back_inserter(ordered),
+                [&](const ResolvedAddress& one) { return one.ip_bytes == family; });
+        }
+        name.next.addresses = std::move(ordered);
         name.next.outcome = NameOutcome::Found;
         const Millis ttl(static_cast<std::int64_t>(name.ttl) * 1000);
         name.next.valid_until = now + (spec_.valid.count() != 0 ? spec_.valid : ttl);

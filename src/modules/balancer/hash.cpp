@@ -146,7 +146,9 @@ class ConsistentHash final : public Keyed {
             ring->server_of.push_back(server);
             add_points(*ring, *peer, server);
         }
-        std::ranges::stable_sort(ring->points, {}, &Ring::Point::hash);
+        std::ranges::sort(ring->points, [](const Ring::Point& a, const Ring::Point& b) {
+            return a.hash != b.hash ? a.hash < b.hash : a.server < b.server;
+        });
         const auto tail = std::ranges::unique(ring->points, {}, &Ring::Point::hash);
         ring->points.erase(tail.begin(), tail.end());
         return ring;
