@@ -133,7 +133,7 @@ class Client final : public stream::Wire, public ListHook {
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::string_view text_;  ///< of reply(), what is left
-    std::size_t turn_bytes_ = 0;  ///< read since others had their turn
+    std::size_t turn_bytes_ = 0;  ///< moved since others had their turn
     Millis idle_{0};         ///< of echo() and converse()
     stream::Conversation* conversation_ = nullptr;
 

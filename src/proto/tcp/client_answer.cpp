@@ -96,6 +96,7 @@ Client::Step Client::say() {
     const net::Written written = client_.write(chain);
     conversation_->sent(written.bytes);
     session_.sent += written.bytes;
+    turn_bytes_ += written.bytes;  // a long answer must not take all of a turn either
     if (written.bytes > 0) {
         client_.set_deadline_in(idle_);
     }
@@ -134,6 +135,12 @@ Client::Step Client::hear() {
         session_.received += got->size;
         client_.set_deadline_in(idle_);
         conversation_->heard(got->size);
+        // What many clients are answered in one turn goes out at its end: whoever reads it on another
+        // processor is woken once, not for each.
+        if (!conversation_->to_send().empty()) {
+            client_.loop().post(posted_);
+            return Step::Wait;
+        }
     }
     return Step::Again;
 }
