@@ -217,7 +217,9 @@ class StreamStorm(SluiceTest):
             server = self.serve(f"stream {{ server {{ listen %%PORT%%; proxy_half_close on; "
                                 f"proxy_pass 127.0.0.1:{listener.getsockname()[1]}; }} }}")
             worker = server.workers()[0]
-            sockets, pipes = self.kinds(worker, "socket:"), self.kinds(worker, "pipe:")
+            # Its channel is there from its birth, its listener comes through it.
+            wait_for(lambda: self.kinds(worker, "socket:") == 2, what="a worker with its listener")
+            sockets, pipes = 2, self.kinds(worker, "pipe:")
             storm = Storm(listener, server.port)
 
             storm.run(BYTES // 4)
