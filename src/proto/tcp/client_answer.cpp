@@ -135,12 +135,6 @@ Client::Step Client::hear() {
         session_.received += got->size;
         client_.set_deadline_in(idle_);
         conversation_->heard(got->size);
-        // What many clients are answered in one turn goes out at its end: whoever reads it on another
-        // processor is woken once, not for each.
-        if (!conversation_->to_send().empty()) {
-            client_.loop().post(posted_);
-            return Step::Wait;
-        }
     }
     return Step::Again;
 }
