@@ -109,8 +109,11 @@ class Proxy(SluiceTest):
     def test_a_client_that_leaves_while_its_peer_is_waited_for_costs_nothing(self):
         with FullListener() as full:
             server = self.proxy(f"server {{ listen %%PORT%%; proxy_pass 127.0.0.1:{full.port}; "
-                                "proxy_connect_timeout 300ms; }")
+                                "proxy_connect_timeout 300ms; } "
+                                "server { listen %%PORT2%%; return here; }")
             worker = server.workers()[0]
+            with Connection(server.port_number(2)) as client:
+                self.assertEqual(client.read_rest(), b"here")  # the worker has its listeners
             before = processes.fd_count(worker)
             for _ in range(20):
                 Connection(server.port).close()

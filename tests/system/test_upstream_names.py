@@ -198,6 +198,8 @@ class Variables(NameTest):
     def test_client_that_leaves_meanwhile_costs_nothing(self):
         self.dns.silence("slow.test")
         server = self.start_by_name("slow.test:%%PORT2%%", more="resolver_timeout 30s;")
+        with socket.create_connection(("127.0.0.3", server.port_number(2))) as peer:
+            self.assertEqual(peer.recv(1), b"3")  # the worker has its listeners
         before = server.fd_count(server.workers()[0])
         clients = [socket.create_connection(("127.0.0.1", server.port_number(3))) for _ in range(20)]
         wait_for(lambda: self.dns.asked("slow.test") > 0, what="the question")
