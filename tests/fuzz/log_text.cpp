@@ -19,9 +19,15 @@ script::Value get_value(const void* subject, Arena&, std::string_view) {
     return {.text = *static_cast<const std::string_view*>(subject), .is_found = true};
 }
 
+// What such a row promises: a number is written as it is.
+script::Value get_number(const void* subject, Arena& arena, std::string_view) {
+    const std::string_view value = *static_cast<const std::string_view*>(subject);
+    return {.text = arena.copy(std::to_string(value.size())), .is_found = true};
+}
+
 constexpr script::VariableRow kRows[] = {
     {.name = "v", .get = get_value, .sentence = ""},
-    {.name = "n", .get = get_value, .sentence = "", .is_number = true},
+    {.name = "n", .get = get_number, .sentence = "", .is_number = true},
 };
 constexpr std::span<const script::VariableRow> kLists[] = {kRows};
 
