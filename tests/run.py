@@ -109,6 +109,8 @@ def command_of(program, report, seconds):
                "-print_final_stats=1", f"-artifact_prefix={program.path}."]
     # Long inputs are parsed slowly and find nothing that a short one does not.
     command += ["-max_len=4096"]
+    if os.environ.get("SLUICE_FUZZ_SEED"):
+        command += [f"-seed={os.environ['SLUICE_FUZZ_SEED']}"]
     # New inputs go to a folder of their own beside the program, never into the tree.
     found = program.path.parent / (program.path.name + ".corpus")
     found.mkdir(exist_ok=True)
