@@ -2,16 +2,20 @@
 """How connections end: lingering close and its times, clients that stop reading, resets, clients that
 leave a limited reply; and what a reply of unknown length looks like."""
 
+import os
 import re
+import signal
 import socket
 import time
 import unittest
 
+from support import processes
 from support.client import build_request
 from support.harness import SluiceTest
 from support.waiting import wait_for
 
 BIG = 16_000_000  # more than sockets hold
+FIN_WAIT2 = 5  # the FIN was sent, and the other kernel has it
 CONF = """
 http {
     log_format line '$status $body_bytes_sent $request_uri';
@@ -23,7 +27,7 @@ http {
         location /refused/short { client_max_body_size 10; client_body_read on; lingering_timeout 200ms; return 200 ok; }
         location /refused/total { client_max_body_size 10; client_body_read on; lingering_time 400ms; return 200 ok; }
         location /refused/off { client_max_body_size 10; client_body_read on; lingering_close off; return 200 ok; }
-        location /always { lingering_close always; lingering_timeout 200ms; keepalive_timeout 0; return 200 ok; }
+        location /always { lingering_close always; keepalive_timeout 0; return 200 ok; }
         location /stalled/ { alias %%DIR%%/www/; send_timeout 300ms; }
         location /slowly/ { alias %%DIR%%/www/; send_timeout 1s; }
         location /reset/ { alias %%DIR%%/www/; send_timeout 300ms; reset_timedout_connection on; }
@@ -133,7 +137,7 @@ class Stalled(SluiceTest):
         end = time.monotonic() + 2.5
         while time.monotonic() < end:
             self.assertTrue(sock.recv(400_000))
-            time.sleep(0.01)  # the pace of the client, not a wait for the server
+            time.sleep(0.002)  # the pace of the client, not a wait for the server
         self.assertNotIn("/slowly/big", self.server.access_log())
 
 
@@ -148,25 +152,39 @@ class Left(SluiceTest):
         line = re.search(r"200 (\d+) /rate\n", self.server.wait_accessed("/rate\n"))
         self.assertLess(int(line[1]), 20)  # the rest would take as many seconds
 
+    def send_with_end(self, connection, requests):
+        """Sends `requests` and the end of this half while the worker stands still, so that it finds
+        both at once."""
+        worker = self.server.workers()[0]
+        processes.stop(worker)
+        try:
+            connection.send(requests)
+            connection.sock.shutdown(socket.SHUT_WR)
+            wait_for(lambda: connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+                     == FIN_WAIT2, what="the FIN to arrive")
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
     def test_a_client_that_closes_its_half_with_the_request_is_served(self):
         with self.server.connect() as connection:
-            connection.send(head("/stalled/small"))
-            connection.sock.shutdown(socket.SHUT_WR)
+            self.send_with_end(connection, head("/stalled/small"))
             self.assertEqual(len(connection.read_reply().body), 100)
 
     def test_so_is_what_it_pipelined_behind_a_reply_that_took_several_turns(self):
         with self.server.connect() as connection:
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-            connection.send(head("/big") + head("/small"))
-            connection.sock.shutdown(socket.SHUT_WR)
+            self.send_with_end(connection, head("/big") + head("/small"))
             self.assertEqual(len(connection.read_reply().body), BIG)
             self.assertEqual(len(connection.read_reply().body), 100)
 
     def test_so_is_one_whose_limited_reply_pauses(self):
         with self.server.connect() as connection:
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-            connection.send(head("/paced/page"))
-            connection.sock.shutdown(socket.SHUT_WR)  # in one packet with the request
+            self.send_with_end(connection, head("/paced/page"))
+            self.assertEqual(len(connection.read_reply().body), 6000)
+
+    def test_so_is_one_that_it_asked_for_on_a_kept_connection(self):
+        with self.server.connect() as connection:
+            connection.get("/small")
+            self.send_with_end(connection, head("/paced/page"))
             self.assertEqual(len(connection.read_reply().body), 6000)
 
     def test_one_that_closes_its_half_in_the_pause_has_left(self):
