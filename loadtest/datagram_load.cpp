@@ -12,11 +12,8 @@
 // "ready", begins at a byte on stdin, prints one line of JSON.
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <netinet/in.h>
@@ -27,9 +24,11 @@
 #include <unistd.h>
 #include <vector>
 
+#include "load_program.h"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace load;  // NOLINT: a program of one file
 
 constexpr std::size_t kBatch = 64;
 constexpr std::size_t kMostSize = 2048;
@@ -37,29 +36,6 @@ constexpr std::size_t kMostSize = 2048;
 constexpr std::size_t kSlotSize = 64 * 1024;
 /// Nothing came for so long: what was under way is lost, and everybody begins again.
 constexpr int kPatienceMillis = 50;
-
-[[noreturn]] void die(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
-
-std::size_t number(const char* text) {
-    std::size_t value = 0;
-    const char* const end = text + std::strlen(text);
-    if (std::from_chars(text, end, value).ptr != end) {
-        std::fprintf(stderr, "not a number: %s\n", text);
-        std::exit(2);
-    }
-    return value;
-}
-
-sockaddr_in loopback(std::size_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    return address;
-}
 
 int open_socket(bool is_joined) {
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -222,7 +198,7 @@ class Load {
             if (::bind(peer_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
                 die("bind");
             }
-            watch(peer_, kPeer);
+            watch(epoll_, peer_, EPOLLIN, kPeer);
         }
         const sockaddr_in server = loopback(server_port);
         for (std::size_t i = 0; i < clients; ++i) {
@@ -231,7 +207,7 @@ class Load {
                 die("connect");
             }
             clients_.push_back({.fd = fd});
-            watch(fd, i);
+            watch(epoll_, fd, EPOLLIN, i);
         }
     }
 
@@ -261,15 +237,6 @@ class Load {
 
   private:
     static constexpr std::uint64_t kPeer = UINT64_MAX;
-
-    void watch(int fd, std::uint64_t data) const {
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.u64 = data;
-        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
-            die("epoll_ctl");
-        }
-    }
 
     void begin_all(std::size_t window) {
         for (Client& client : clients_) {
@@ -312,7 +279,7 @@ class Floor {
         if (::bind(listening_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
             die("bind");
         }
-        watch(listening_, EPOLLIN, 0);
+        watch(epoll_, listening_, EPOLLIN, 0);
     }
 
     [[noreturn]] void serve() {
@@ -328,15 +295,6 @@ class Floor {
     }
 
   private:
-    void watch(int fd, std::uint32_t events, std::uint64_t data) const {
-        epoll_event event{};
-        event.events = events;
-        event.data.u64 = data;
-        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
-            die("epoll_ctl");
-        }
-    }
-
     void pass_up() {
         const std::size_t count = up_.receive(listening_, kBatch, true);
         for (std::size_t i = 0; i < count; ++i) {
@@ -347,7 +305,7 @@ class Floor {
                 if (::connect(fd, reinterpret_cast<const sockaddr*>(&peer_), sizeof peer_) != 0) {
                     die("connect");
                 }
-                watch(fd, EPOLLIN | EPOLLET,
+                watch(epoll_, fd, EPOLLIN | EPOLLET,
                       (std::uint64_t{port} << 32U) | static_cast<std::uint32_t>(fd));
             }
             const std::string_view bytes = up_.bytes(i);
@@ -398,14 +356,10 @@ int main(int argc, char** argv) {
         return 2;
     }
     ::alarm(static_cast<unsigned>(seconds) + 30);
-    Load load(number(argv[1]), number(argv[2]), number(argv[3]),
+    Load all(number(argv[1]), number(argv[2]), number(argv[3]),
               {.size = size, .is_joined = std::string_view(argv[7]) == "joined"});
-    std::puts("ready");
-    std::fflush(stdout);
-    if (std::getchar() == EOF) {
-        return 1;
-    }
-    load.run(window, static_cast<double>(seconds));
-    load.print();
+    await_start();
+    all.run(window, static_cast<double>(seconds));
+    all.print();
     return 0;
 }

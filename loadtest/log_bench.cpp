@@ -18,7 +18,7 @@
 #include <string>
 #include <thread>
 
-#include "../tests/unit/conf/fake_facts.h"
+#include "../tests/support/fake_facts.h"
 #include "log/journal.h"
 #include "log/lane_log.h"
 #include "logger/drain.h"

@@ -5,15 +5,14 @@
 // Runs in: a process of its own, started by loadtest/relay; bounded in time.
 //
 //     relay_load ping UPSTREAM_PORT RELAY_PORT CONNECTIONS SIZE SECONDS     round trips
-//     relay_load bulk UPSTREAM_PORT RELAY_PORT CONNECTIONS SIZE SECONDS     one way, to the
-//     upstream relay_load floor RELAY_PORT UPSTREAM_PORT copy|splice                 the bare relay
+//     relay_load bulk UPSTREAM_PORT RELAY_PORT CONNECTIONS SIZE SECONDS     one way, upstream
+//     relay_load floor RELAY_PORT UPSTREAM_PORT copy|splice                 the bare relay
 //
 // Load: prints "ready" when all connections stand, begins at a byte on stdin, prints one line of
 // JSON.
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -33,32 +32,11 @@
 #include <utility>
 #include <vector>
 
+#include "load_program.h"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void die(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
-
-std::size_t number(const char* text) {
-    std::size_t value = 0;
-    const char* const end = text + std::strlen(text);
-    if (std::from_chars(text, end, value).ptr != end) {
-        std::fprintf(stderr, "not a number: %s\n", text);
-        std::exit(2);
-    }
-    return value;
-}
-
-sockaddr_in loopback(std::size_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    return address;
-}
+using namespace load;  // NOLINT: a program of one file
 
 void set_nodelay(int fd) {
     const int on = 1;
@@ -87,25 +65,6 @@ int connect_to(std::size_t port) {
     set_nodelay(fd);
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
-}
-
-/// Level-triggered or not, as `events` says; the data is an index or a pointer of the caller's.
-void watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
-    epoll_event event{};
-    event.events = events;
-    event.data.u64 = data;
-    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-        die("epoll_ctl");
-    }
-}
-
-void await_start() {
-    std::puts("ready");
-    std::fflush(stdout);
-    char go = 0;
-    if (::read(STDIN_FILENO, &go, 1) < 0) {
-        die("read");
-    }
 }
 
 /// What was counted between the start and the end.

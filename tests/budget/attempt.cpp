@@ -9,10 +9,11 @@
 #include <string>
 #include <string_view>
 
-#include "../unit/conf/fake_facts.h"
 #include "conf/generation.h"
+#include "counted_malloc.h"
 #include "net/address.h"
 #include "registry/registry.h"
+#include "support/fake_facts.h"
 #include "sys/futex.h"
 #include "upstream/attempt.h"
 #include "upstream/block.h"
@@ -27,26 +28,8 @@ std::atomic<long> allocations{0};
 
 }  // namespace
 
-// glibc lets a program replace malloc and still reach its own by these names.
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) {
+void sluice::budget::note_allocation() {
     allocations.fetch_add(1, std::memory_order_relaxed);
-    return __libc_malloc(size);
-}
-
-void* calloc(std::size_t count, std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    return __libc_calloc(count, size);
-}
-
-void* realloc(void* old, std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    return __libc_realloc(old, size);
-}
 }
 
 namespace {

@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "conf/generation.h"
+#include "counted_malloc.h"
 #include "event/loop.h"
 #include "log/journal.h"
 #include "log/lane_log.h"
@@ -28,6 +28,7 @@
 #include "net/service.h"
 #include "registry/registry.h"
 #include "shm/shared_log.h"
+#include "support/one_file.h"
 
 namespace {
 
@@ -57,10 +58,6 @@ bool is_counting = false;
 long allocations = 0;
 long calls = 0;
 
-void note_allocation() {
-    allocations += is_counting ? 1 : 0;
-}
-
 template <class... Args>
 long call(long number, Args... args) {
     calls += is_counting ? 1 : 0;
@@ -69,28 +66,12 @@ long call(long number, Args... args) {
 
 }  // namespace
 
-// glibc lets a program replace malloc and still reach its own by these names; the system calls of
-// sluice's rooms are linked to those that stand here.
+void sluice::budget::note_allocation() {
+    allocations += is_counting ? 1 : 0;
+}
+
+// The system calls of sluice's rooms are linked to those that stand here.
 extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) {
-    note_allocation();
-    return __libc_malloc(size);
-}
-
-void* calloc(std::size_t count, std::size_t size) {
-    note_allocation();
-    return __libc_calloc(count, size);
-}
-
-void* realloc(void* old, std::size_t size) {
-    note_allocation();
-    return __libc_realloc(old, size);
-}
-
 int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* limit) {
     return static_cast<int>(call(SYS_recvmmsg, fd, messages, count, flags, limit));
 }
@@ -131,46 +112,6 @@ int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
 namespace {
 
 using namespace sluice;  // NOLINT: a test program of one file
-
-class FixedFacts : public conf::Facts {
-  public:
-    explicit FixedFacts(std::string text) : text_(std::move(text)) {}
-
-    Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
-
-    Result<std::vector<std::string>> glob(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-
-    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
-
-    std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
-
-    std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
-
-    Result<std::vector<std::string>> resolve(std::string_view) override {
-        return fail("no", ENOENT);
-    }
-
-    int cpus() override { return 1; }
-
-    bool is_root() override { return true; }
-
-    std::string host_name() override { return "box"; }
-
-    std::string prefix() override { return "/"; }
-
-    std::string default_error_log() override { return "/dev/null"; }
-
-    ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
-
-    SinkId sink_id(std::string_view) override { return SinkId{1}; }
-
-    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
-
-  private:
-    std::string text_;
-};
 
 [[noreturn]] void give_up(const char* what) {
     std::fprintf(stderr, "budget: %s: %s\n", what, std::strerror(errno));
@@ -279,12 +220,8 @@ void turn(event::Loop& loop) {
 
 bool measure(const Case& which, log::LaneLog& lanes) {
     const Others others;
-    FixedFacts facts(configuration(which, others));
-    conf::Compiled compiled = conf::compile(facts, {.main_file = "/x",
-                                                    .globals = {},
-                                                    .number = GenerationNumber{1},
-                                                    .modules = registry::modules(),
-                                                    .features = registry::features()});
+    support::OneFile facts(configuration(which, others));
+    conf::Compiled compiled = support::compile(facts);
     if (!compiled.generation) {
         std::fprintf(stderr, "%s\n", compiled.errors.front().c_str());
         return false;

@@ -107,13 +107,8 @@ int main(int argc, char** argv) {
     int exit_code = 0;
     const std::map<long, long> calls = trace(server, exit_code);
     ::waitpid(peers, nullptr, 0);
-    if (exit_code == 3) {
-        std::printf("skipped: tracing is not permitted here\n");
-        return 77;
-    }
-    if (exit_code != 0) {
-        std::printf("the relay ended with %d after %d replies\n", exit_code, board->replies.load());
-        return 1;
+    if (const int outcome = outcome_of(exit_code); outcome != 0) {
+        return outcome;
     }
     double total = 0;
     for (const auto& [call, count] : calls) {

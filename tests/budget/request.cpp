@@ -19,13 +19,13 @@
 #include <string>
 #include <string_view>
 
-#include "conf/generation.h"
 #include "event/loop.h"
 #include "log/journal.h"
 #include "log/lane_log.h"
 #include "net/protocol.h"
 #include "registry/registry.h"
 #include "shm/shared_log.h"
+#include "support/one_file.h"
 #include "traced.h"
 
 namespace {
@@ -42,31 +42,6 @@ bool is_logging = false;
 
 using namespace sluice;          // NOLINT: a test program of one file
 using namespace sluice::budget;  // NOLINT
-
-class FixedFacts : public conf::Facts {
-  public:
-    explicit FixedFacts(std::string text) : text_(std::move(text)) {}
-    Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
-    Result<std::vector<std::string>> glob(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
-    std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
-    std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
-    Result<std::vector<std::string>> resolve(std::string_view) override { return fail("no", ENOENT); }
-    int cpus() override { return 1; }
-
-    bool is_root() override { return true; }
-    std::string host_name() override { return "box"; }
-    std::string prefix() override { return "/"; }
-    std::string default_error_log() override { return "/dev/null"; }
-    ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
-    SinkId sink_id(std::string_view) override { return SinkId{1}; }
-    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
-
-  private:
-    std::string text_;
-};
 
 struct Counting : event::TurnHook {
     Counting(log::LaneLog& log, shm::Slot& at) : lanes(log), slot(at) {}
@@ -100,12 +75,8 @@ std::string configuration(const std::string& root, const char* access_log, const
 }
 
 int serve(const std::string& text, int socket) {
-    FixedFacts facts(text);
-    conf::Compiled compiled = conf::compile(facts, {.main_file = "/x",
-                                                    .globals = {},
-                                                    .number = GenerationNumber{1},
-                                                    .modules = registry::modules(),
-                                                    .features = registry::features()});
+    support::OneFile facts(text);
+    conf::Compiled compiled = support::compile(facts);
     if (!compiled.generation) {
         std::fprintf(stderr, "%s\n", compiled.errors.front().c_str());
         return 2;
@@ -191,13 +162,8 @@ int main(int argc, char** argv) {
     const std::map<long, long> calls = trace(server, exit_code);
     ::waitpid(client, nullptr, 0);
     std::filesystem::remove_all(root);
-    if (exit_code == 3) {
-        std::printf("skipped: tracing is not permitted here\n");
-        return 77;
-    }
-    if (exit_code != 0) {
-        std::printf("the server ended with %d after %d replies\n", exit_code, board->replies.load());
-        return 1;
+    if (const int outcome = outcome_of(exit_code); outcome != 0) {
+        return outcome;
     }
     double total = 0;
     double wakeups = 0;

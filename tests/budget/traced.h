@@ -25,6 +25,8 @@
 #include <map>
 #include <new>
 
+#include "counted_malloc.h"
+
 namespace sluice::budget {
 
 /// What the processes share. Made before the first fork.
@@ -37,35 +39,11 @@ struct Board {
 inline Board* board = nullptr;
 inline bool is_server = false;  ///< the tracer allocates too, and does not count
 
-inline void note_allocation() {
+void note_allocation() {
     if (is_server && board->is_counting.load(std::memory_order_relaxed)) {
         board->allocations.fetch_add(1, std::memory_order_relaxed);
     }
 }
-
-}  // namespace sluice::budget
-
-// glibc lets a program replace malloc and still reach its own by these names.
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) {
-    sluice::budget::note_allocation();
-    return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-    sluice::budget::note_allocation();
-    return __libc_calloc(count, size);
-}
-void* realloc(void* old, std::size_t size) {
-    sluice::budget::note_allocation();
-    return __libc_realloc(old, size);
-}
-}
-
-namespace sluice::budget {
 
 inline void make_board() {
     board = static_cast<Board*>(::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
@@ -195,6 +173,20 @@ inline const char* name_of(long call) {
         case SYS_brk: return "brk";
         default: return "another";
     }
+}
+
+/// What a program returns whose server ended with `exit_code`: 0 where it ended as it should, and
+/// its budget counts.
+[[nodiscard]] inline int outcome_of(int exit_code) {
+    if (exit_code == 3) {
+        std::printf("skipped: tracing is not permitted here\n");
+        return 77;
+    }
+    if (exit_code != 0) {
+        std::printf("the server ended with %d after %d replies\n", exit_code, board->replies.load());
+        return 1;
+    }
+    return 0;
 }
 
 }  // namespace sluice::budget

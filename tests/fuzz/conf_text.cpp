@@ -8,13 +8,13 @@
 
 #include "conf/bundle.h"
 #include "conf/generation.h"
-#include "one_file.h"
+#include "support/one_file.h"
 
 namespace {
 
 using namespace sluice;  // NOLINT: a test program of one file
-using fuzz::compile;
-using fuzz::OneFile;
+using support::compile;
+using support::OneFile;
 
 }  // namespace
 

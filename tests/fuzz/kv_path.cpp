@@ -20,8 +20,8 @@
 #include "modules/shared/kv_conf.h"
 #include "modules/shared/kv_entry.h"
 #include "modules/shared/worker_context.h"
-#include "no_wire.h"
-#include "one_file.h"
+#include "support/no_wire.h"
+#include "support/one_file.h"
 #include "proto/http/site.h"
 #include "shm/shared_log.h"
 #include "shm/zone_user.h"
@@ -45,8 +45,8 @@ struct House {
     }
 
     static conf::GenerationRef compile() {
-        fuzz::OneFile facts(kConf);
-        conf::Compiled compiled = fuzz::compile(facts);
+        support::OneFile facts(kConf);
+        conf::Compiled compiled = support::compile(facts);
         BUG_UNLESS(compiled.generation != nullptr, "the configuration is refused");
         return conf::GenerationRef(std::move(compiled.generation));
     }
@@ -131,7 +131,7 @@ void ask(House& house, std::string_view head, std::string_view body) {
         fields.take(fuzz::take_line(head));
     }
     Arena arena(4096, 1 << 20);
-    fuzz::NoWire wire;
+    support::NoWire wire;
     http::Exchange exchange(wire, arena);
     exchange.generation = house.generation;
     exchange.port = http::find_port(*house.generation, ListenerId{1});

@@ -13,8 +13,8 @@
 #include "base/arena.h"
 #include "base/bug.h"
 #include "lines.h"
-#include "no_wire.h"
-#include "one_file.h"
+#include "support/no_wire.h"
+#include "support/one_file.h"
 #include "proto/http/site.h"
 
 namespace {
@@ -65,7 +65,7 @@ bool is_one_line(std::string_view value) {
 /// The reply as one text: status, fields, body.
 std::string answer_for(const conf::GenerationRef& generation, std::string_view target) {
     Arena arena(4096, 1 << 20);
-    fuzz::NoWire wire;
+    support::NoWire wire;
     http::Exchange exchange(wire, arena);
     exchange.generation = generation;
     exchange.port = http::find_port(*generation, ListenerId{1});
@@ -104,8 +104,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         "http { server { listen 127.0.0.1:80; add_header X-Uri $uri always; add_header X-Args $args always;\n" +
         // Behind `break` no file is looked at: nobody may.
         of_server + "deny all;\nlocation / {\n" + of_location + "return 200 \"$uri?$args $1\"; } } }";
-    fuzz::OneFile facts(text);
-    conf::Compiled compiled = fuzz::compile(facts);
+    support::OneFile facts(text);
+    conf::Compiled compiled = support::compile(facts);
     if (compiled.generation == nullptr) {
         return 0;
     }

@@ -9,14 +9,14 @@
 #include <string_view>
 
 #include "modules/http/replacement_text.h"
-#include "no_wire.h"
+#include "support/no_wire.h"
 #include "proto/http/variable_slots.h"
 #include "proto/http/variables.h"
 
 namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
-using fuzz::NoWire;
+using support::NoWire;
 
 void require(bool condition) {
     if (!condition) {

@@ -14,8 +14,8 @@
 #include "base/bug.h"
 #include "lines.h"
 #include "net/network.h"
-#include "no_wire.h"
-#include "one_file.h"
+#include "support/no_wire.h"
+#include "support/one_file.h"
 #include "proto/http/site.h"
 
 namespace {
@@ -31,7 +31,7 @@ std::string head_of(std::string_view kind) {
 
 std::string value_for(const conf::GenerationRef& generation, std::string_view key) {
     Arena arena;
-    fuzz::NoWire wire;
+    support::NoWire wire;
     http::Exchange exchange(wire, arena);
     exchange.generation = generation;
     exchange.port = http::find_port(*generation, ListenerId{1});
@@ -98,8 +98,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const std::string text = "http { " + head_of(kind) + std::string(rest) +
                              "\n} server { listen 127.0.0.1:80; return 200 \"[$x]\"; } }";
-    fuzz::OneFile facts(text);
-    conf::Compiled compiled = fuzz::compile(facts);
+    support::OneFile facts(text);
+    conf::Compiled compiled = support::compile(facts);
     if (compiled.generation == nullptr) {
         return 0;
     }

@@ -17,8 +17,8 @@
 #include "base/ascii.h"
 #include "base/bug.h"
 #include "lines.h"
-#include "no_wire.h"
-#include "one_file.h"
+#include "support/no_wire.h"
+#include "support/one_file.h"
 #include "proto/http/site.h"
 
 namespace {
@@ -48,9 +48,9 @@ bool is_steady(std::string_view name) {
 /// A site that keeps nothing to itself: every variable finds the server and location it asks for.
 const conf::GenerationRef& site() {
     static const conf::GenerationRef generation = [] {
-        fuzz::OneFile facts(
+        support::OneFile facts(
             "http { server { listen 127.0.0.1:80; location ~ ^(.)(.)?(?<rest>.*)$ { return 200 x; } } }");
-        conf::Compiled compiled = fuzz::compile(facts);
+        conf::Compiled compiled = support::compile(facts);
         BUG_UNLESS(compiled.generation != nullptr, "the site does not compile");
         return conf::GenerationRef(std::move(compiled.generation));
     }();
@@ -60,7 +60,7 @@ const conf::GenerationRef& site() {
 /// An exchange whose reply is decided.
 struct Asked {
     Arena arena{4096, kRoom};
-    fuzz::NoWire wire;
+    support::NoWire wire;
     http::Exchange exchange{wire, arena};
     std::vector<http::Header> headers;
 

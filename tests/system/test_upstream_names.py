@@ -21,10 +21,10 @@ class NameTest(SluiceTest):
         self.dns.__enter__()
         self.addCleanup(self.dns.__exit__)
 
-    def start(self, upstream, workers=1, more=""):
+    def start(self, upstream, workers=1, more="", start=True):
         return self.serve(f"stream {{ resolver 127.0.0.1:{self.dns.port} ipv6=off; resolver_timeout 1s;"
                           f" upstream u {{ {upstream} }} server {{ listen %%PORT%%; proxy_pass u; }}"
-                          f" {BACKENDS} {more} }}", workers=workers)
+                          f" {BACKENDS} {more} }}", workers=workers, start=start)
 
     def ask(self, server, port=1):
         """The backend that answers; empty where there is none."""
@@ -130,12 +130,13 @@ class Resolve(NameTest):
 
 class Services(NameTest):
     def test_records_give_ports_weights_and_backups(self):
-        server = self.start("server b.test resolve service=http;")
+        server = self.start("server b.test resolve service=http;", start=False)
         port = server.port_number(2)
         for i in (2, 3, 4):
             self.dns.set(f"t{i}.test", "A", f"127.0.0.{i}")
         self.dns.set("_http._tcp.b.test", "SRV", (1, 1, port, "t2.test"), (1, 3, port, "t3.test"),
                      (9, 1, port, "t4.test"), ttl=1)
+        server.start()  # after that: a name that is not there is asked for again 10 s later
 
         wait_for(lambda: self.ask(server) != "", what="the service")
         answers = [self.ask(server) for _ in range(8)]

@@ -10,7 +10,7 @@
 #include "conf/generation.h"
 #include "conf/process_conf.h"
 #include "conf/row.h"
-#include "fake_facts.h"
+#include "support/fake_facts.h"
 
 namespace sluice::conf {
 namespace {

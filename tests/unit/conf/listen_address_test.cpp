@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_facts.h"
+#include "support/fake_facts.h"
 
 namespace sluice::conf {
 namespace {

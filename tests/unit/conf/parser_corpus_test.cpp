@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "conf/parser.h"
-#include "fake_facts.h"
+#include "support/fake_facts.h"
 
 namespace sluice::conf {
 namespace {

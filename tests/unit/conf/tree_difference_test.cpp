@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "conf/parser.h"
-#include "fake_facts.h"
+#include "support/fake_facts.h"
 
 namespace sluice::conf {
 namespace {

@@ -7,43 +7,17 @@
 
 #include <gtest/gtest.h>
 
+#include "support/fake_facts.h"
+
 namespace sluice::log {
 namespace {
 
 /// Answers from a main file in the test; sinks get their ids in order of first mention.
-class TestFacts : public conf::Facts {
+class TestFacts : public conf::FakeFacts {
   public:
-    explicit TestFacts(std::string text) : text_(std::move(text)) {}
-
-    Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
-
-    Result<std::vector<std::string>> glob(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-
-    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
-
-    std::optional<conf::Account> user(std::string_view) override { return conf::Account{}; }
-
-    std::optional<std::uint32_t> group(std::string_view) override { return 0; }
-
-    Result<std::vector<std::string>> resolve(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-
-    int cpus() override { return 1; }
-
-    bool is_root() override { return true; }
-
-    std::string host_name() override { return "host"; }
-
-    std::string prefix() override { return "/p/"; }
+    explicit TestFacts(std::string text) { files.emplace("/p/main.conf", std::move(text)); }
 
     std::string default_error_log() override { return "/e/default.log"; }
-
-    ListenerId listener_id(std::string_view) override { return {}; }
-
-    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
 
     SinkId sink_id(std::string_view target) override {
         const auto next = static_cast<std::uint16_t>(ids.size());
@@ -51,9 +25,6 @@ class TestFacts : public conf::Facts {
     }
 
     std::map<std::string, SinkId> ids;
-
-  private:
-    std::string text_;
 };
 
 conf::Compiled compile(TestFacts& facts) {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "../conf/fake_facts.h"
+#include "support/fake_facts.h"
 #include "conf/generation.h"
 #include "conf/process_conf.h"
 #include "log/error_log_conf.h"

@@ -13,6 +13,7 @@
 #include "conf/row.h"
 #include "master/live_facts.h"
 #include "net/address.h"
+#include "support/fake_facts.h"
 #include "sys/process.h"
 #include "sys/socket.h"
 #include "temporary_folder.h"
@@ -38,47 +39,22 @@ constexpr conf::ConfKind kKind = conf::kind<OnConf>("on", kRows);
 constexpr conf::Module kModule{"on", &kKind};
 constexpr const conf::Module* kModules[] = {&kModule};
 
-class TextFacts final : public conf::Facts {
+/// Gives the identities of custody.
+class TextFacts final : public conf::FakeFacts {
   public:
-    Result<std::string_view> file(std::string_view) override { return std::string_view(text); }
-
-    Result<std::vector<std::string>> glob(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-
-    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
-
-    std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
-
-    std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
-
-    Result<std::vector<std::string>> resolve(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-
-    int cpus() override { return 1; }
-
-    bool is_root() override { return true; }
-
-    std::string host_name() override { return "h"; }
-
-    std::string prefix() override { return "/"; }
-
-    std::string default_error_log() override { return "stderr"; }
-
     ListenerId listener_id(std::string_view key) override { return ids.listener(key); }
 
     SinkId sink_id(std::string_view target) override { return ids.sink(target); }
+
     ZoneId zone_id(std::string_view key) override { return ids.zone(key); }
 
-    std::string text;
     Counting counting{{}};
-    Ids ids{counting};
+    master::Ids ids{counting};
 };
 
 struct CustodyTest : testing::Test {
     std::unique_ptr<conf::Generation> generation(const std::string& text) {
-        facts.text = text;
+        facts.files["/c"] = text;
         conf::Compiled compiled = conf::compile(
             facts,
             {.main_file = "/c", .globals = {}, .number = GenerationNumber{1}, .modules = kModules});

@@ -11,59 +11,20 @@
 
 #include <gtest/gtest.h>
 
-#include "conf/generation.h"
 #include "event/loop.h"
 #include "net/protocol.h"
 #include "proto/http/exchange.h"
 #include "proto/http/site.h"
 #include "registry/registry.h"
 #include "shm/shared_log.h"
+#include "support/no_wire.h"
+#include "support/one_file.h"
 
 namespace sluice {
 namespace {
 
 namespace fs = std::filesystem;
 using http::Field;
-
-class TextFacts final : public conf::Facts {
-  public:
-    explicit TextFacts(std::string text) : text_(std::move(text)) {}
-    Result<std::string_view> file(std::string_view) override { return std::string_view(text_); }
-    Result<std::vector<std::string>> glob(std::string_view) override {
-        return std::vector<std::string>{};
-    }
-    std::optional<std::string> env(std::string_view) override { return std::nullopt; }
-    std::optional<conf::Account> user(std::string_view) override { return std::nullopt; }
-    std::optional<std::uint32_t> group(std::string_view) override { return std::nullopt; }
-    Result<std::vector<std::string>> resolve(std::string_view) override {
-        return fail("getaddrinfo()", ENOENT);
-    }
-    int cpus() override { return 1; }
-
-    bool is_root() override { return true; }
-    std::string host_name() override { return "box"; }
-    std::string prefix() override { return "/prefix/"; }
-    std::string default_error_log() override { return "stderr"; }
-    ListenerId listener_id(std::string_view) override { return ListenerId{1}; }
-    SinkId sink_id(std::string_view) override { return SinkId{1}; }
-    ZoneId zone_id(std::string_view) override { return ZoneId{1}; }
-
-  private:
-    std::string text_;
-};
-
-class NoWire final : public http::Wire {
-  public:
-    void reply_ready(http::Exchange&) override {}
-    void wake(http::Exchange&) override {}
-    const net::Address& peer() const override { return address_; }
-    const net::Address& local() const override { return address_; }
-    std::uint64_t connection_number() const override { return 1; }
-    std::uint32_t request_number() const override { return 1; }
-
-  private:
-    net::Address address_ = *net::Address::parse("127.0.0.1:80");
-};
 
 struct Sent {
     int status = 0;
@@ -117,13 +78,9 @@ class HandlersTest : public testing::Test {
 
     /// Compiles a server with the folder as its root; empty: it worked.
     std::string configure(const std::string& http, const std::string& server = {}) {
-        TextFacts facts("http { " + http + " server { listen 127.0.0.1:80; root " +
+        support::OneFile facts("http { " + http + " server { listen 127.0.0.1:80; root " +
                         root_.string() + "; " + server + " } }");
-        conf::Compiled compiled = conf::compile(facts, {.main_file = "/prefix/sluice.conf",
-                                                        .globals = {},
-                                                        .number = GenerationNumber{++number_},
-                                                        .modules = registry::modules(),
-                                                        .features = registry::features()});
+        conf::Compiled compiled = support::compile(facts, GenerationNumber{++number_});
         if (!compiled.generation) {
             return compiled.errors.front().substr(0, compiled.errors.front().find('\n'));
         }
@@ -183,7 +140,7 @@ class HandlersTest : public testing::Test {
     std::optional<log::LaneLog> lanes_;
     std::optional<net::WorkerContext> worker_;
     Arena arena_;
-    NoWire wire_;
+    support::NoWire wire_;
     conf::GenerationRef generation_;
 };
 

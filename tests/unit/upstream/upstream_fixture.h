@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "../conf/fake_facts.h"
+#include "support/fake_facts.h"
 #include "base/arena.h"
 #include "conf/generation.h"
 #include "upstream/attempt.h"

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "../conf/fake_facts.h"
+#include "support/fake_facts.h"
 #include "net/address.h"
 #include "net/listener_socket.h"
 #include "registry/registry.h"

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "../../conf/fake_facts.h"
+#include "support/fake_facts.h"
 #include "conf/generation.h"
 #include "proto/http/core_conf.h"
 #include "proto/http/exchange.h"

@@ -5,7 +5,7 @@
 
 #include "proto/http/exchange.h"
 
-namespace sluice::fuzz {
+namespace sluice::support {
 
 class NoWire final : public http::Wire {
   public:
@@ -25,4 +25,4 @@ class NoWire final : public http::Wire {
     net::Address address_ = *net::Address::parse("127.0.0.1:80");
 };
 
-}  // namespace sluice::fuzz
+}  // namespace sluice::support
