@@ -8,6 +8,7 @@
 
 #include "base/civil_time.h"
 #include "base/digits.h"
+#include "script/value_text.h"
 #include "sys/clock.h"
 
 namespace sluice::script {
@@ -15,8 +16,7 @@ namespace sluice::script {
 namespace {
 
 Value kept(Arena& arena, const char* begin, const char* end) {
-    const std::string_view text = arena.copy({begin, static_cast<std::size_t>(end - begin)});
-    return text.data() == nullptr ? Value::none() : Value{text};
+    return kept_text(arena, {begin, static_cast<std::size_t>(end - begin)});
 }
 
 struct LocalTime {

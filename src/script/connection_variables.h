@@ -11,31 +11,17 @@
 #include <optional>
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "base/arena.h"
 #include "base/version.h"
 #include "net/address.h"
 #include "net/proxy_protocol.h"
 #include "script/clock_text.h"
+#include "script/value_text.h"
 #include "script/variable.h"
 #include "sys/process.h"
 #include "sys/socket.h"
 
 namespace sluice::script {
-
-/// A copy of `text` in `arena`; "not found" where that is full.
-[[nodiscard]] inline Value kept_text(Arena& arena, std::string_view text) {
-    const std::string_view copy = arena.copy(text);
-    return copy.data() == nullptr ? Value::none() : Value{copy};
-}
-
-/// Any integer in decimal.
-template <class Integer>
-[[nodiscard]] Value number_text(Arena& arena, Integer value) {
-    const fmt::format_int text(value);
-    return kept_text(arena, {text.data(), text.size()});
-}
 
 /// `Subject` has peer(), timings.wall and port, which may be null and has a number; by `wire` peer(), local(), connection_number(), age(),
 /// tcp() and proxied().

@@ -2,12 +2,11 @@
 // client_body_read: read a request's body before the location's other rules run, so that
 // $request_body can be used in answers and logs even where no handler asks for it.
 // Runs in: any (settings), worker (rule).
-#include <charconv>
-
 #include "conf/level.h"
 #include "conf/row.h"
 #include "modules/http/features.h"
 #include "proto/http/exchange.h"
+#include "script/value_text.h"
 
 namespace sluice::modules {
 
@@ -62,17 +61,14 @@ script::Value get_request_body_size(const void* subject, Arena& arena, std::stri
     if (body.state() != http::RequestBody::State::Whole) {
         return script::Value::none();
     }
-    char text[20];
-    const char* const end = std::to_chars(text, text + sizeof text, body.size()).ptr;
-    const std::string_view kept = arena.copy({text, static_cast<std::size_t>(end - text)});
-    return {.text = kept, .is_found = kept.data() != nullptr};
+    return script::number_text(arena, body.size());
 }
 
 // clang-format off
 constexpr script::VariableRow kVariables[] = {
     {.name = "request_body", .get = &get_request_body, .sentence = "The request's body, where it was read and is in memory."},
     {.name = "request_body_file", .get = &get_request_body_file, .sentence = "Name of the file with the request's body: see client_body_in_file_only."},
-    {.name = "request_body_size", .get = &get_request_body_size, .sentence = "Bytes of the request's body, where it was read."},
+    {.name = "request_body_size", .get = &get_request_body_size, .sentence = "Bytes of the request's body, where it was read.", .is_number = true},
 };
 // clang-format on
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // stub_status: nginx's page of seven numbers, byte for byte, and its four variables.
 // Runs in: any (settings), worker (rule).
+#include <functional>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "proto/http/exchange.h"
 #include "proto/http/meter.h"
 #include "proto/http/trace.h"
+#include "script/value_text.h"
 
 namespace sluice::modules {
 
@@ -77,35 +79,30 @@ http::BoundRule bind(http::Phase phase, conf::Level& level) {
     return is_here ? http::BoundRule{.run = &show, .settings = nullptr} : http::BoundRule{};
 }
 
-template <auto Member>
+/// `kWhich` is a number of the counts, or computes one.
+template <auto kWhich>
 script::Value get_count(const void* subject, Arena& arena, std::string_view) {
     const ConnectionCounts counts = counts_for(*static_cast<const Exchange*>(subject));
-    const std::string_view text = arena.copy(fmt::format_int((counts.*Member)()).c_str());
-    return text.data() == nullptr ? script::Value::none()
-                                  : script::Value{.text = text, .is_found = true};
-}
-
-template <auto Member>
-script::Value get_field(const void* subject, Arena& arena, std::string_view) {
-    const ConnectionCounts counts = counts_for(*static_cast<const Exchange*>(subject));
-    const std::string_view text = arena.copy(fmt::format_int(counts.*Member).c_str());
-    return text.data() == nullptr ? script::Value::none()
-                                  : script::Value{.text = text, .is_found = true};
+    return script::number_text(arena, std::invoke(kWhich, counts));
 }
 
 constexpr script::VariableRow kVariables[] = {
     {.name = "connections_active",
      .get = &get_count<&ConnectionCounts::active>,
-     .sentence = "Open connections of all workers."},
+     .sentence = "Open connections of all workers.",
+     .is_number = true},
     {.name = "connections_reading",
-     .get = &get_field<&ConnectionCounts::reading>,
-     .sentence = "Connections whose request's head is being read."},
+     .get = &get_count<&ConnectionCounts::reading>,
+     .sentence = "Connections whose request's head is being read.",
+     .is_number = true},
     {.name = "connections_writing",
-     .get = &get_field<&ConnectionCounts::writing>,
-     .sentence = "Connections whose request is being worked on or answered."},
+     .get = &get_count<&ConnectionCounts::writing>,
+     .sentence = "Connections whose request is being worked on or answered.",
+     .is_number = true},
     {.name = "connections_waiting",
-     .get = &get_field<&ConnectionCounts::waiting>,
-     .sentence = "Connections that wait for their next request."},
+     .get = &get_count<&ConnectionCounts::waiting>,
+     .sentence = "Connections that wait for their next request.",
+     .is_number = true},
 };
 
 }  // namespace

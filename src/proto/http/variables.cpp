@@ -37,11 +37,6 @@ Value optional(std::string_view text) {
     return text.data() == nullptr ? Value::none() : Value{text};
 }
 
-Value number(Arena& arena, std::int64_t value) {
-    const fmt::format_int text(value);
-    return optional(arena.copy({text.data(), text.size()}));
-}
-
 Value get_request_line(const void* subject, Arena&, std::string_view) {
     return optional(of(subject).request.line);
 }
@@ -110,26 +105,26 @@ Value get_status(const void* subject, Arena& arena, std::string_view) {
 }
 
 Value get_bytes_sent(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).timings.bytes_sent);
+    return script::number_text(arena, of(subject).timings.bytes_sent);
 }
 
 Value get_body_bytes_sent(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).timings.body_bytes_sent);
+    return script::number_text(arena, of(subject).timings.body_bytes_sent);
 }
 
 Value get_request_length(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).timings.request_length);
+    return script::number_text(arena, of(subject).timings.request_length);
 }
 
 Value get_connection_requests(const void* subject, Arena& arena, std::string_view) {
-    return number(arena, of(subject).wire.request_number());
+    return script::number_text(arena, of(subject).wire.request_number());
 }
 
 Value get_pipe(const void* subject, Arena&, std::string_view) {
     return {of(subject).request.is_pipelined ? "p" : "."};
 }
 
-// file_path() renders templates into the exchange's arena; nothing else of it changes.
+// Templates are rendered into the exchange's arena; nothing else of it changes.
 Exchange& writable(const void* subject) {
     return const_cast<Exchange&>(of(subject));
 }
@@ -167,9 +162,9 @@ void set_limit_rate(void* subject, std::string_view text) {
 }
 
 Value get_limit_rate(const void* subject, Arena& arena, std::string_view) {
-    // Rendering a text is all that may change of the exchange.
-    auto& exchange = const_cast<Exchange&>(*static_cast<const Exchange*>(subject));
-    return number(arena, static_cast<std::int64_t>(rate_limit_of(exchange).rate));
+    return of(subject).location == nullptr
+               ? Value::none()
+               : script::number_text(arena, rate_limit_of(writable(subject)).rate);
 }
 
 Value get_request_id(const void* subject, Arena& arena, std::string_view) {
