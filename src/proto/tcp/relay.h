@@ -119,24 +119,26 @@ class Relay {
             Ended,   ///< the destination knows, or is lost
         };
 
+        // What pass() looks at comes first: together it fills one cache line.
         net::OwnedConnection* from = nullptr;
         net::OwnedConnection* to = nullptr;
-        net::BufferPool::Page page;
-        net::Pipe pipe;
-        std::size_t page_size = 0;
-        const char* begin = nullptr;  ///< of what is held, in `page` or for now in the scratch
-        std::size_t size = 0;
-        std::size_t piped = 0;  ///< of what is held in `pipe`
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
-        std::uint64_t rate = 0;
-        Millis next_read{0};  ///< where there is a rate
+        bool is_plain = false;  ///< is_plain() was true when its last turn was over
         State state = State::Open;
         bool is_delayed = false;  ///< by its rate, until next_read
         bool is_bulk = false;
         bool is_spliceable = true;
         std::uint8_t slowness = 0;  ///< chunks to pass without a wait until it is not slow any more
         std::uint8_t score = 0;  ///< of the last chunks: large ones raise it, small ones lower it
+        const char* begin = nullptr;  ///< of what is held, in `page` or for now in the scratch
+        std::size_t size = 0;
+        std::size_t piped = 0;  ///< of what is held in `pipe`
+        net::BufferPool::Page page;
+        std::size_t page_size = 0;
+        net::Pipe pipe;
+        std::uint64_t rate = 0;
+        Millis next_read{0};  ///< where there is a rate
 
         [[nodiscard]] bool is_holding() const { return size > 0 || piped > 0; }
     };
@@ -145,7 +147,13 @@ class Relay {
     void hold(Direction& way, std::string_view first, std::string_view second);
     [[nodiscard]] bool take_page(Direction& way, std::size_t size);
     void turn();
+    void step(Direction& way);
+    void pass(Direction& way);
+    void note_silence(Direction& way, const Result<sys::Transfer>& got);
+    void note_chunk(Direction& way, std::size_t size);
+    void go_on(Direction& way, std::size_t size, const Result<sys::Transfer>& put);
     void advance(Direction& way);
+    [[nodiscard]] bool is_plain(const Direction& way) const;
     [[nodiscard]] std::size_t allowance(Direction& way);
     [[nodiscard]] bool fill_from_share(Direction& way, std::size_t limit);
     [[nodiscard]] std::size_t fill(Direction& way, std::size_t limit);
@@ -159,6 +167,8 @@ class Relay {
     void note_failure(const net::OwnedConnection& side, const Error& error);
     void give_page_back(Direction& way);
     void release(Direction& way);
+    void note_first(const Direction& way);
+    void touch();
     void set_deadlines();
     [[nodiscard]] bool has_concluded(Direction& way);
     void end(const RelayOutcome& outcome);

@@ -41,9 +41,10 @@ def ask(client, count):
             said += part
 
 
-def instructions(binary, conf, requests, within=None, files=None):
-    """Of the worker, in `requests` requests for 612 bytes: of its whole life, or only what passes in a
-    function `within`. `conf` names its folder {dir} and its port {port}; `files` are more of {dir}/www."""
+def instructions(binary, conf, requests, within=None, files=None, ask=ask):
+    """Of the worker, in `requests` requests for 612 bytes, or what else `ask` makes of them: of its whole
+    life, or only what passes in a function `within`. `conf` names its folder {dir} and its port {port};
+    `files` are more of {dir}/www."""
     folder = Path(tempfile.mkdtemp(prefix="sluice-callgrind-"))
     pool = PortPool()
     try:
@@ -57,7 +58,7 @@ def instructions(binary, conf, requests, within=None, files=None):
                    f"--callgrind-out-file={folder}/counted.%p"]
         if within:
             command += ["--collect-atstart=no", f"--toggle-collect={within}"]
-        run(command + [str(binary), "-c", str(folder / "conf")], port, requests)
+        run(command + [str(binary), "-c", str(folder / "conf")], port, requests, ask)
         totals = [re.search(r"(?m)^totals: (\d+)", path.read_text()) for path in folder.glob("counted.*")]
         return max(int(match[1]) for match in totals if match)
     finally:
@@ -65,7 +66,7 @@ def instructions(binary, conf, requests, within=None, files=None):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(command, port, requests):
+def run(command, port, requests, ask):
     server = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
         with connect(port) as client:
