@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Options of listening sockets.
+// Addresses and options of listen.
 // Runs in: any.
 #include "conf/listen_options.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -71,10 +72,6 @@ constexpr SwitchOption kSwitches[] = {{"ipv6only=", &ListenOptions::ipv6only}};
 constexpr SwitchOption kFlags[] = {{"reuseport", &ListenOptions::reuseport},
                                    {"deferred", &ListenOptions::deferred}};
 
-SocketOption taken(bool is_good) {
-    return is_good ? SocketOption::Taken : SocketOption::Wrong;
-}
-
 // on, off, or idle:interval:count, each of which may be empty.
 bool read_keepalive(Build& build, const Argument& argument, ListenOptions& out) {
     const std::string_view text = argument.text.substr(argument.text.find('=') + 1);
@@ -109,14 +106,16 @@ bool read_keepalive(Build& build, const Argument& argument, ListenOptions& out) 
     return true;
 }
 
-}  // namespace
+ListenOption taken(bool is_good) {
+    return is_good ? ListenOption::Taken : ListenOption::Wrong;
+}
 
-SocketOption read_socket_option(Build& build, const Argument& argument, ListenOptions& out) {
+ListenOption read_socket_option(Build& build, const Argument& argument, ListenOptions& out) {
     const std::string_view text = argument.text;
     for (const SwitchOption& one : kFlags) {
         if (text == one.prefix) {
             out.*one.member = true;
-            return SocketOption::Taken;
+            return ListenOption::Taken;
         }
     }
     for (const SwitchOption& one : kSwitches) {
@@ -137,7 +136,59 @@ SocketOption read_socket_option(Build& build, const Argument& argument, ListenOp
     if (text.starts_with("so_keepalive=")) {
         return taken(read_keepalive(build, argument, out));
     }
-    return SocketOption::Unknown;
+    return ListenOption::Unknown;
+}
+
+}  // namespace
+
+ListenOption read_listen_option(Build& build, const Argument& argument, ListenReading& out) {
+    if (argument.text == "default_server") {
+        out.is_default = true;
+        return ListenOption::Taken;
+    }
+    if (argument.text == "bind") {
+        return ListenOption::Taken;
+    }
+    const ListenOption read = read_socket_option(build, argument, out.options);
+    out.has_options = out.has_options || read == ListenOption::Taken;
+    return read;
+}
+
+bool refuse_listen_option(Build& build,
+                          const Argument& argument,
+                          std::span<const std::string_view> later,
+                          std::string_view expected) {
+    const std::string_view name = argument.text.substr(0, argument.text.find('='));
+    if (std::ranges::find(later, name) != later.end()) {
+        return build.error(argument, fmt::format("the \"{}\" parameter of \"listen\" is not "
+                                                 "supported by this version",
+                                                 name));
+    }
+    return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
+                       std::string(expected));
+}
+
+ListenSpec* claim_listen(Build& build,
+                         const Directive& directive,
+                         const ListenClaim& claim,
+                         const ListenReading& reading) {
+    ListenSpec& spec = build.declare_listen(claim.key);
+    if (spec.protocol.empty()) {
+        spec.at = directive.at;
+    } else if (spec.protocol != claim.protocol) {
+        build.error(directive, fmt::format("{} is listened on by \"{}\" already", claim.key,
+                                           claim.rival));
+        return nullptr;
+    }
+    spec.protocol = claim.protocol;
+    if (reading.has_options) {
+        if (spec.options != ListenOptions{}) {
+            build.error(directive, fmt::format("duplicate listen options for {}", claim.key));
+            return nullptr;
+        }
+        spec.options = reading.options;
+    }
+    return &spec;
 }
 
 std::vector<std::string> read_listen_address(Build& build,

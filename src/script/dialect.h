@@ -11,6 +11,7 @@
 #include "conf/build.h"
 #include "conf/level.h"
 #include "conf/tree.h"
+#include "script/environment.h"
 #include "script/pattern.h"
 #include "script/variable.h"
 
@@ -30,6 +31,27 @@ struct Dialect {
 /// At the end of a block: gives $env_NAME their values and reports what is used and nothing declares.
 /// False: errors were reported.
 bool settle_variables(conf::Build& build, DeclaredVariables& declared);
+
+/// The variables of a protocol: its own, those of connections, $env_NAME, its modules' and those that
+/// the configuration declares. Empty: the arena is full.
+template <class Module>
+[[nodiscard]] VariableTable variable_table(conf::Build& build,
+                                           std::span<const VariableRow> own,
+                                           std::span<const VariableRow> of_connections,
+                                           std::span<const Module* const> modules,
+                                           DeclaredVariables* declared) {
+    const auto lists = build.arena().make_span<std::span<const VariableRow>>(modules.size() + 3);
+    if (lists.empty()) {
+        return {};
+    }
+    lists[0] = own;
+    lists[1] = of_connections;
+    lists[2] = environment_variables();
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+        lists[i + 3] = modules[i]->variables;
+    }
+    return VariableTable(lists, declared);
+}
 
 /// Calls `complete` of a protocol's modules when its block has been read. What they add then is as if
 /// it were written in the block: the same variables are known.

@@ -193,6 +193,12 @@ class Refusals(SluiceTest):
                               self.refused("server { listen %%PORT%% so_keepalive=" + text +
                                            "; echo; }"))
 
+    def test_names_that_no_client_can_ask_for(self):
+        for name in (".", "a/b", "a..b", "a*", "*.a.*"):
+            with self.subTest(name):
+                self.assertIn(f'invalid server name or wildcard "{name}"', self.refused(
+                    "server { listen %%PORT%%; server_name " + name + "; echo; }"))
+
     def test_an_address_that_http_has(self):
         text = self.refusal_of("http { server { listen %%PORT%%; } }\n"
                                "stream { server { listen %%PORT%%; echo; } }")

@@ -107,7 +107,7 @@ void add_server_names(Referers& referers) {
     }
     const auto& draft =
         *static_cast<const http::ServerDraft*>(level->conf<http::CoreConf>().draft);
-    for (const http::NameDraft& name : draft.names) {
+    for (const script::ServerName& name : draft.names) {
         if (name.pattern != nullptr) {
             referers.host_patterns.push_back(name.pattern);
         } else if (!name.name.empty()) {

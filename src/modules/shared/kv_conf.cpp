@@ -47,54 +47,62 @@ bool set_zone(conf::Build& build, const conf::Directive& directive, KvConf&) {
     return declare_zone(build, directive, zone, kPairs, "") != nullptr;
 }
 
-/// The settings of a location, for the time when all zones are known.
-void resolve(conf::Build& build, void* object) {
-    KvConf& conf = *static_cast<KvConf*>(object);
-    conf.zone = find_zone(build, conf.at, conf.zone_name, kPairs);
+/// For the time when all zones are known.
+void find_pairs(conf::Build& build, void* object) {
+    KvService& service = *static_cast<KvService*>(object);
+    service.zone = find_zone(build, service.at, service.zone_name, kPairs);
 }
 
-bool set_option(conf::Build& build, const conf::Argument& argument, KvConf& conf) {
+KvOption read_option(conf::Build& build,
+                     const conf::Argument& argument,
+                     const KvOptions& options,
+                     KvService& service) {
     const std::string_view text = argument.text;
     if (text.starts_with("zone=") && text.size() > 5) {
-        conf.zone_name = text.substr(5);
-        return true;
+        service.zone_name = text.substr(5);
+        return KvOption::Taken;
     }
+    if (text.starts_with("max=")) {
+        const std::optional<Bytes> most = conf::parse_size(text.substr(4));
+        if (most && most->count > 0 && most->count <= options.most) {
+            service.most = most->count;
+            return KvOption::Taken;
+        }
+    }
+    return options.own(build, argument, service);
+}
+
+// ---- http ----
+
+KvOption read_location_option(conf::Build& build,
+                              const conf::Argument& argument,
+                              KvService& service) {
+    KvConf& conf = static_cast<KvConf&>(service);
+    const std::string_view text = argument.text;
     if (text.starts_with("key=") && text.size() > 4) {
         conf.has_key = true;
         conf::Argument key = argument;
         key.text.remove_prefix(4);
-        return script::compile_argument(build, key, script::variables_of(build), conf.key);
+        const bool is_good =
+            script::compile_argument(build, key, script::variables_of(build), conf.key);
+        return is_good ? KvOption::Taken : KvOption::Wrong;
     }
     if (text.starts_with("ttl=")) {
         if (const std::optional<Millis> ttl = conf::parse_time(text.substr(4)); ttl) {
             conf.ttl = *ttl;
-            return true;
+            return KvOption::Taken;
         }
     }
-    if (text.starts_with("max=")) {
-        const std::optional<Bytes> most = conf::parse_size(text.substr(4));
-        if (most && most->count <= kLargestValue) {
-            conf.most = most->count;
-            return true;
-        }
-    }
-    return build.error(argument, "invalid parameter \"" + std::string(text) + "\"",
-                       "zone=NAME, key=TEXT, ttl=TIME or max=SIZE (at most 1m)");
+    return KvOption::Unknown;
 }
 
+constexpr KvOptions kLocationOptions{
+    .own = &read_location_option,
+    .most = kLargestValue,
+    .expected = "zone=NAME, key=TEXT, ttl=TIME or max=SIZE (at most 1m)"};
+
 bool set_kv(conf::Build& build, const conf::Directive& directive, KvConf& conf) {
-    conf.is_on = true;
-    conf.at = directive.at;
-    for (const conf::Argument& argument : directive.args) {
-        if (!set_option(build, argument, conf)) {
-            return false;
-        }
-    }
-    if (conf.zone_name.empty()) {
-        return build.error(directive, "\"kv\" must have \"zone\" parameter", "zone=NAME");
-    }
-    build.on_frozen(&resolve, &conf);
-    return true;
+    return read_kv(build, directive, kLocationOptions, conf);
 }
 
 // clang-format off
@@ -107,6 +115,31 @@ constexpr conf::Row kRows[] = {
 // clang-format on
 
 }  // namespace
+
+bool read_kv(conf::Build& build,
+             const conf::Directive& directive,
+             const KvOptions& options,
+             KvService& service) {
+    service.is_on = true;
+    service.at = directive.at;
+    for (const conf::Argument& argument : directive.args) {
+        switch (read_option(build, argument, options, service)) {
+            case KvOption::Taken:
+                break;
+            case KvOption::Wrong:
+                return false;
+            case KvOption::Unknown:
+                return build.error(argument,
+                                   "invalid parameter \"" + std::string(argument.text) + "\"",
+                                   std::string(options.expected));
+        }
+    }
+    if (service.zone_name.empty()) {
+        return build.error(directive, "\"kv\" must have \"zone\" parameter", "zone=NAME");
+    }
+    build.on_frozen(&find_pairs, &service);
+    return true;
+}
 
 constexpr conf::ConfKind kKvKind = conf::kind<KvConf>("kv", kRows);
 

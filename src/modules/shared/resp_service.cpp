@@ -29,56 +29,29 @@ constexpr Millis kForEver{std::int64_t{10} * 366 * 86'400'000};
 /// As redis-server's proto-max-bulk-len; a quarter of a shard is less nearly always.
 constexpr std::uint64_t kMostBytes = std::uint64_t{512} * 1024 * 1024;
 
-struct RespConf {
-    bool is_on = false;
-    std::string_view zone_name;
-    conf::Position at;
-    conf::ZoneSpec* zone = nullptr;  ///< found when frozen
+struct RespConf : KvService {
+    RespConf() { most = kMostBytes; }
+
     Millis idle{kDefaultIdle};
-    std::uint64_t most = kMostBytes;
 };
 
-void resolve(conf::Build& build, void* object) {
-    RespConf& conf = *static_cast<RespConf*>(object);
-    conf.zone = find_zone(build, conf.at, conf.zone_name, kPairs);
+KvOption read_option(conf::Build&, const conf::Argument& argument, KvService& service) {
+    if (argument.text.starts_with("idle=")) {
+        if (const std::optional<Millis> idle = conf::parse_time(argument.text.substr(5)); idle) {
+            static_cast<RespConf&>(service).idle = idle->count() == 0 ? kForEver : *idle;
+            return KvOption::Taken;
+        }
+    }
+    return KvOption::Unknown;
 }
 
-bool set_option(conf::Build& build, const conf::Argument& argument, RespConf& conf) {
-    const std::string_view text = argument.text;
-    if (text.starts_with("zone=") && text.size() > 5) {
-        conf.zone_name = text.substr(5);
-        return true;
-    }
-    if (text.starts_with("idle=")) {
-        if (const std::optional<Millis> idle = conf::parse_time(text.substr(5)); idle) {
-            conf.idle = idle->count() == 0 ? kForEver : *idle;
-            return true;
-        }
-    }
-    if (text.starts_with("max=")) {
-        const std::optional<Bytes> most = conf::parse_size(text.substr(4));
-        if (most && most->count > 0 && most->count <= kMostBytes) {
-            conf.most = most->count;
-            return true;
-        }
-    }
-    return build.error(argument, "invalid parameter \"" + std::string(text) + "\"",
-                       "zone=NAME, idle=TIME (0: for ever) or max=SIZE of a value (at most 512m)");
-}
+constexpr KvOptions kOptions{
+    .own = &read_option,
+    .most = kMostBytes,
+    .expected = "zone=NAME, idle=TIME (0: for ever) or max=SIZE of a value (at most 512m)"};
 
 bool set_kv(conf::Build& build, const conf::Directive& directive, RespConf& conf) {
-    conf.is_on = true;
-    conf.at = directive.at;
-    for (const conf::Argument& argument : directive.args) {
-        if (!set_option(build, argument, conf)) {
-            return false;
-        }
-    }
-    if (conf.zone_name.empty()) {
-        return build.error(directive, "\"kv\" must have \"zone\" parameter", "zone=NAME");
-    }
-    build.on_frozen(&resolve, &conf);
-    return true;
+    return read_kv(build, directive, kOptions, conf);
 }
 
 constexpr conf::Row kRows[] = {

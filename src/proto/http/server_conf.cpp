@@ -12,14 +12,12 @@
 
 #include <fmt/format.h>
 
-#include "base/ascii.h"
 #include "conf/generation.h"
 #include "conf/listen_address.h"
 #include "conf/listen_options.h"
 #include "proto/http/site_builder.h"
 #include "proto/http/variables.h"
 #include "script/dialect.h"
-#include "script/environment.h"
 
 namespace sluice::http {
 
@@ -27,52 +25,30 @@ namespace {
 
 constexpr int kDefaultPort = 80;
 
-struct ListenReading {
-    conf::ListenOptions options;
-    bool has_options = false;
-    bool is_default = false;
+struct ListenReading : conf::ListenReading {
     ProtocolBits protocols = kNoProtocols;
 };
 
-bool refuse_option(conf::Build& build, const conf::Argument& argument) {
-    constexpr std::array<std::string_view, 7> kLater{
-        "ssl", "http2", "http3", "quic", "spdy", "setfib", "accept_filter"};
-    const std::string_view name = argument.text.substr(0, argument.text.find('='));
-    if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
-        return build.error(argument,
-                           fmt::format("the \"{}\" parameter of \"listen\" is not supported by "
-                                       "this version",
-                                       name));
-    }
-    return build.error(
-        argument, fmt::format("invalid parameter \"{}\"", argument.text),
-        "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
-        "so_keepalive=, fastopen= or proxy_protocol");
-}
+constexpr std::array<std::string_view, 7> kLaterOptions{
+    "ssl", "http2", "http3", "quic", "spdy", "setfib", "accept_filter"};
 
-bool read_listen_option(conf::Build& build, const conf::Argument& argument, ListenReading& out) {
-    const std::string_view text = argument.text;
-    if (text == "default_server" || text == "default") {
+bool read_option(conf::Build& build, const conf::Argument& argument, ListenReading& out) {
+    if (argument.text == "default") {
         out.is_default = true;
         return true;
     }
-    if (text == "bind") {
-        return true;
-    }
-    if (text == "proxy_protocol") {
+    if (argument.text == "proxy_protocol") {
         out.protocols |= kProxyProtocol;
         return true;
     }
-    switch (conf::read_socket_option(build, argument, out.options)) {
-        case conf::SocketOption::Taken:
-            out.has_options = true;
-            return true;
-        case conf::SocketOption::Wrong:
-            return false;
-        case conf::SocketOption::Unknown:
-            break;
+    const conf::ListenOption read = conf::read_listen_option(build, argument, out);
+    if (read == conf::ListenOption::Unknown) {
+        return conf::refuse_listen_option(
+            build, argument, kLaterOptions,
+            "default_server, backlog=, rcvbuf=, sndbuf=, deferred, reuseport, ipv6only=, "
+            "so_keepalive=, fastopen= or proxy_protocol");
     }
-    return refuse_option(build, argument);
+    return read == conf::ListenOption::Taken;
 }
 
 bool add_address(conf::Build& build,
@@ -85,38 +61,14 @@ bool add_address(conf::Build& build,
             return build.error(directive, fmt::format("a duplicate listen {}", key));
         }
     }
-    conf::ListenSpec& spec = build.declare_listen(key);
-    const bool is_first = spec.protocol.empty();
-    if (!is_first && spec.protocol != "http") {
-        return build.error(directive,
-                           fmt::format("{} is listened on by \"stream\" already", key));
-    }
-    spec.protocol = "http";
-    if (is_first) {
-        spec.at = directive.at;
-    }
-    if (reading.has_options) {
-        if (spec.options != conf::ListenOptions{}) {
-            return build.error(directive, fmt::format("duplicate listen options for {}", key));
-        }
-        spec.options = reading.options;
-    }
-    server.addresses.push_back(
-        {spec.key, directive.at, reading.is_default, reading.has_options, reading.protocols});
-    return true;
-}
-
-bool is_valid_name(std::string_view name) {
-    const std::size_t star = name.find('*');
-    if (name.find('/') != name.npos || name.find("..") != name.npos) {
+    const conf::ListenSpec* const spec = conf::claim_listen(
+        build, directive, {.key = key, .protocol = "http", .rival = "stream"}, reading);
+    if (spec == nullptr) {
         return false;
     }
-    if (star == name.npos) {
-        return name != ".";
-    }
-    const bool is_leading = star == 0 && name.size() > 2 && name[1] == '.';
-    const bool is_trailing = star == name.size() - 1 && name.size() > 2 && name[star - 1] == '.';
-    return (is_leading || is_trailing) && name.find('*', star + 1) == name.npos;
+    server.addresses.push_back(
+        {spec->key, directive.at, reading.is_default, reading.has_options, reading.protocols});
+    return true;
 }
 
 void add_default_address(conf::Build& build, const conf::Directive& block, ServerDraft& server) {
@@ -144,19 +96,11 @@ void set_computed_defaults(conf::Build& build, CoreConf& core) {
 // HTTP's own variables, the modules' and those that the configuration declares.
 script::VariableTable read_variables(conf::Build& build) {
     const auto* const features = static_cast<const Features*>(build.features().http);
-    const std::size_t count = features == nullptr ? 0 : features->modules.size();
-    const auto lists = build.arena().make_span<std::span<const script::VariableRow>>(count + 3);
-    if (lists.empty()) {
-        return {};
-    }
-    lists[0] = core_variables();
-    lists[1] = connection_variables();
-    lists[2] = script::environment_variables();
-    for (std::size_t i = 0; i < count; ++i) {
-        lists[i + 3] = features->modules[i]->variables;
-    }
+    const auto modules =
+        features == nullptr ? std::span<const Module* const>{} : features->modules;
     SiteBuilder* const site = site_of(build);
-    return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
+    return script::variable_table(build, core_variables(), connection_variables(), modules,
+                                  site == nullptr ? nullptr : &site->variables);
 }
 
 constexpr script::Dialect kDialect{.variables = &read_variables};
@@ -209,7 +153,7 @@ bool set_listen(conf::Build& build, const conf::Directive& directive, CoreConf& 
     }
     ListenReading reading;
     for (const conf::Argument& argument : directive.args.subspan(1)) {
-        if (!read_listen_option(build, argument, reading)) {
+        if (!read_option(build, argument, reading)) {
             return false;
         }
     }
@@ -222,30 +166,8 @@ bool set_listen(conf::Build& build, const conf::Directive& directive, CoreConf& 
 }
 
 bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
-    auto& server = *static_cast<ServerDraft*>(core.draft);
-    for (const conf::Argument& argument : directive.args) {
-        NameDraft draft;
-        draft.at = argument.at;
-        if (argument.text.starts_with('~')) {
-            draft.name = argument.text;
-            draft.pattern = script::compile_pattern(build, argument, argument.text.substr(1), true);
-            if (draft.pattern == nullptr) {
-                return false;
-            }
-        } else {
-            const std::string_view text = argument.text;
-            const std::string name =
-                text == "$hostname" ? build.facts().host_name() : std::string(text);
-            draft.name = build.arena().copy(lowered(name));
-            if (!is_valid_name(draft.name)) {
-                return build.error(argument,
-                                   fmt::format("invalid server name or wildcard \"{}\"", text),
-                                   "a name, *.name, .name, name.* or ~pattern");
-            }
-        }
-        server.names.push_back(draft);
-    }
-    return true;
+    return script::read_server_names(build, directive,
+                                     static_cast<ServerDraft*>(core.draft)->names);
 }
 
 const Port* find_port(const conf::Generation& generation, ListenerId listener) {

@@ -8,8 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "conf/bound_rules.h"
 #include "conf/generation.h"
-#include "metrics/series.h"
+#include "metrics/status_zone.h"
 #include "net/address.h"
 #include "proto/http/core_conf.h"
 
@@ -21,7 +22,7 @@ namespace {
 bool needs_names(std::span<const ServerDraft* const> servers) {
     return servers.size() > 1 ||
            std::any_of(servers.front()->names.begin(), servers.front()->names.end(),
-                       [](const NameDraft& name) { return name.pattern != nullptr; });
+                       [](const script::ServerName& name) { return name.pattern != nullptr; });
 }
 
 const ServerNames* build_names(conf::Build& build,
@@ -29,7 +30,7 @@ const ServerNames* build_names(conf::Build& build,
                                std::span<const ServerDraft* const> servers) {
     ServerNamesBuilder names;
     for (const ServerDraft* const server : servers) {
-        for (const NameDraft& name : server->names) {
+        for (const script::ServerName& name : server->names) {
             if (!names.add(name.name, *server->server, name.pattern)) {
                 build.warn(name.at, fmt::format("conflicting server name \"{}\" on {}, ignored",
                                                 name.name, key));
@@ -39,7 +40,6 @@ const ServerNames* build_names(conf::Build& build,
     return names.build(build.arena());
 }
 
-constexpr std::string_view kNoZone = "off";
 
 const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
     for (const AddressDraft& address : server.addresses) {
@@ -156,12 +156,12 @@ void SiteBuilder::name_series(conf::Build& build, ServerDraft& draft) {
     const std::string name = !zone.empty() ? std::string(zone)
                              : is_named    ? fmt::format("{}@{}", server.name, address)
                                            : std::string(address);
-    server.series = zone == kNoZone ? metrics::kNoSeries
-                                    : build.declare_series({.id = metrics::kOtherServers,
-                                                            .server = name,
-                                                            .location = {},
-                                                            .is_location = false},
-                                                           server.at);
+    server.series = metrics::declare_series(build, zone,
+                                            {.id = metrics::kOtherServers,
+                                             .server = name,
+                                             .location = {},
+                                             .is_location = false},
+                                            server.at);
     for (LocationDraft* const child : draft.root.children) {
         name_series(build, *child, name, {});
     }
@@ -176,15 +176,13 @@ void SiteBuilder::name_series(conf::Build& build,
     const std::string path =
         fmt::format("{}{}{}{}", outer, outer.empty() ? "" : " ", modifier_of(location.match),
                     location.name);
-    location.series = metrics::kNoSeries;
-    if (zone != kNoZone) {
-        location.series =
-            build.declare_series({.id = metrics::kOtherLocations,
-                                  .server = zone.empty() ? server : std::string_view(),
-                                  .location = zone.empty() ? std::string_view(path) : zone,
-                                  .is_location = true},
-                                 location.at);
-    }
+    location.series = metrics::declare_series(
+        build, zone,
+        {.id = metrics::kOtherLocations,
+         .server = zone.empty() ? server : std::string_view(),
+         .location = zone.empty() ? std::string_view(path) : zone,
+         .is_location = true},
+        location.at);
     share_series(draft);
     for (LocationDraft* const child : draft.children) {
         name_series(build, *child, server, path);
@@ -226,21 +224,10 @@ void SiteBuilder::freeze_location(conf::Build& build, LocationDraft& draft) {
 }
 
 void SiteBuilder::bind_rules(conf::Build& build, Location& location) {
+    conf::bind_rules<Phase>(build, *location.level, modules_, location.rules);
     for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-        std::vector<BoundRule> rules;
-        for (const Module* const module : modules_) {
-            if (module->bind == nullptr) {
-                continue;
-            }
-            const BoundRule rule = module->bind(static_cast<Phase>(phase), *location.level);
-            if (rule.run != nullptr) {
-                rules.push_back(rule);
-            }
-        }
-        const auto kept = build.arena().make_span<BoundRule>(rules.size());
-        std::copy_n(rules.begin(), kept.size(), kept.begin());
-        location.rules[phase] = kept;
-        location.busy_phases |= static_cast<std::uint8_t>(kept.empty() ? 0U : 1U << phase);
+        location.busy_phases |=
+            static_cast<std::uint8_t>(location.rules[phase].empty() ? 0U : 1U << phase);
     }
 }
 

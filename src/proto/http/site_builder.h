@@ -16,7 +16,7 @@
 #include "proto/http/router.h"
 #include "proto/http/site.h"
 #include "proto/http/variable_slots.h"
-#include "script/pattern.h"
+#include "script/server_name.h"
 
 namespace sluice::http {
 
@@ -25,12 +25,6 @@ struct LocationDraft {
     Location* location = nullptr;
     std::vector<LocationDraft*> children;
     std::vector<LocationDraft*> nameless;  ///< `if` and limit_except: settings, not part of the search
-};
-
-struct NameDraft {
-    std::string_view name;
-    const script::Pattern* pattern = nullptr;
-    conf::Position at;
 };
 
 struct AddressDraft {
@@ -44,7 +38,7 @@ struct AddressDraft {
 struct ServerDraft {
     Server* server = nullptr;
     LocationDraft root;
-    std::vector<NameDraft> names;
+    std::vector<script::ServerName> names;
     std::vector<AddressDraft> addresses;
 };
 

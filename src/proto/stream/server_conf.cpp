@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "base/ascii.h"
 #include "conf/generation.h"
 #include "conf/level.h"
 #include "conf/listen_options.h"
@@ -18,7 +17,6 @@
 #include "proto/stream/site_builder.h"
 #include "proto/stream/variables.h"
 #include "script/dialect.h"
-#include "script/environment.h"
 
 namespace sluice::stream {
 
@@ -39,18 +37,8 @@ SiteBuilder* site_of(conf::Build& build) {
 script::VariableTable read_variables(conf::Build& build) {
     SiteBuilder* const site = site_of(build);
     const auto modules = site == nullptr ? std::span<const Module* const>{} : site->modules();
-    const auto lists =
-        build.arena().make_span<std::span<const script::VariableRow>>(modules.size() + 3);
-    if (lists.empty()) {
-        return {};
-    }
-    lists[0] = core_variables();
-    lists[1] = connection_variables();
-    lists[2] = script::environment_variables();
-    for (std::size_t i = 0; i < modules.size(); ++i) {
-        lists[i + 3] = modules[i]->variables;
-    }
-    return script::VariableTable(lists, site == nullptr ? nullptr : &site->variables);
+    return script::variable_table(build, core_variables(), connection_variables(), modules,
+                                  site == nullptr ? nullptr : &site->variables);
 }
 
 constexpr script::Dialect kDialect{.variables = &read_variables};
@@ -93,54 +81,30 @@ bool open_server(conf::Build& build, const conf::Directive& block, CoreConf&) {
 
 // ---- listen ----
 
-struct ListenReading {
-    conf::ListenOptions options;
-    bool has_options = false;
-    bool is_default = false;
+struct ListenReading : conf::ListenReading {
     bool is_datagram = false;
     bool has_proxy_header = false;
 };
 
-bool refuse_option(conf::Build& build, const conf::Argument& argument) {
-    constexpr std::array<std::string_view, 3> kLater{"ssl", "setfib", "accept_filter"};
-    const std::string_view name = argument.text.substr(0, argument.text.find('='));
-    if (std::ranges::find(kLater, name) != kLater.end()) {
-        return build.error(argument, fmt::format("the \"{}\" parameter of \"listen\" is not "
-                                                 "supported by this version",
-                                                 name));
-    }
-    return build.error(argument, fmt::format("invalid parameter \"{}\"", argument.text),
-                       "udp, default_server, proxy_protocol, bind, backlog=, rcvbuf=, sndbuf=, "
-                       "reuseport, ipv6only=, so_keepalive= or fastopen=");
-}
+constexpr std::array<std::string_view, 3> kLaterOptions{"ssl", "setfib", "accept_filter"};
 
 bool read_option(conf::Build& build, const conf::Argument& argument, ListenReading& out) {
-    struct Flag {
-        std::string_view name;
-        bool ListenReading::* member;
-    };
-
-    constexpr std::array<Flag, 3> kFlags{{{"udp", &ListenReading::is_datagram},
-                                          {"default_server", &ListenReading::is_default},
-                                          {"proxy_protocol", &ListenReading::has_proxy_header}}};
-    const auto flag = std::ranges::find(kFlags, argument.text, &Flag::name);
-    if (flag != kFlags.end()) {
-        out.*(flag->member) = true;
+    if (argument.text == "udp") {
+        out.is_datagram = true;
         return true;
     }
-    if (argument.text == "bind") {
+    if (argument.text == "proxy_protocol") {
+        out.has_proxy_header = true;
         return true;
     }
-    switch (conf::read_socket_option(build, argument, out.options)) {
-        case conf::SocketOption::Taken:
-            out.has_options = true;
-            return true;
-        case conf::SocketOption::Wrong:
-            return false;
-        case conf::SocketOption::Unknown:
-            break;
+    const conf::ListenOption read = conf::read_listen_option(build, argument, out);
+    if (read == conf::ListenOption::Unknown) {
+        return conf::refuse_listen_option(
+            build, argument, kLaterOptions,
+            "udp, default_server, proxy_protocol, bind, backlog=, rcvbuf=, sndbuf=, "
+            "reuseport, ipv6only=, so_keepalive= or fastopen=");
     }
-    return refuse_option(build, argument);
+    return read == conf::ListenOption::Taken;
 }
 
 bool check_datagram(conf::Build& build,
@@ -166,21 +130,16 @@ bool add_address(conf::Build& build,
     if (std::ranges::find(server.addresses, key, &AddressDraft::key) != server.addresses.end()) {
         return build.error(directive, fmt::format("duplicate \"{}\" address and port pair", key));
     }
-    const std::string_view protocol = reading.is_datagram ? kDatagramProtocol : kTcpProtocol;
-    conf::ListenSpec& spec = build.declare_listen(key);
-    if (spec.protocol.empty()) {
-        spec.at = directive.at;
-    } else if (spec.protocol != protocol) {
-        return build.error(directive, fmt::format("{} is listened on by \"http\" already", key));
+    const conf::ListenSpec* const spec = conf::claim_listen(
+        build, directive,
+        {.key = key,
+         .protocol = reading.is_datagram ? kDatagramProtocol : kTcpProtocol,
+         .rival = "http"},
+        reading);
+    if (spec == nullptr) {
+        return false;
     }
-    spec.protocol = protocol;
-    if (reading.has_options) {
-        if (spec.options != conf::ListenOptions{}) {
-            return build.error(directive, fmt::format("duplicate listen options for {}", key));
-        }
-        spec.options = reading.options;
-    }
-    server.addresses.push_back({.key = spec.key,
+    server.addresses.push_back({.key = spec->key,
                                 .at = directive.at,
                                 .is_default = reading.is_default,
                                 .has_proxy_header = reading.has_proxy_header});
@@ -212,30 +171,7 @@ bool set_listen(conf::Build& build, const conf::Directive& directive, CoreConf& 
 // ---- server_name ----
 
 bool set_server_name(conf::Build& build, const conf::Directive& directive, CoreConf& core) {
-    for (const conf::Argument& argument : directive.args) {
-        NameDraft draft;
-        draft.at = argument.at;
-        if (argument.text.starts_with('~')) {
-            draft.name = argument.text;
-            draft.pattern = script::compile_pattern(build, argument, argument.text.substr(1), true);
-            if (draft.pattern == nullptr) {
-                return false;
-            }
-        } else {
-            const std::string name =
-                argument.text == "$hostname" ? build.facts().host_name() : std::string(argument.text);
-            draft.name = build.arena().copy(lowered(name));
-            script::NameTableBuilder check;
-            if (check.add_host(draft.name, 0) == script::NameTableBuilder::Outcome::Malformed) {
-                return build.error(argument,
-                                   fmt::format("invalid server name or wildcard \"{}\"",
-                                               argument.text),
-                                   "a name, *.name, .name, name.* or ~pattern");
-            }
-        }
-        core.draft->names.push_back(draft);
-    }
-    return true;
+    return script::read_server_names(build, directive, core.draft->names);
 }
 
 bool set_status_zone(conf::Build& build, const conf::Directive& directive, CoreConf& core) {

@@ -8,8 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "conf/bound_rules.h"
 #include "conf/generation.h"
-#include "metrics/series.h"
+#include "metrics/status_zone.h"
 #include "net/address.h"
 #include "proto/stream/core_conf.h"
 
@@ -17,7 +18,6 @@ namespace sluice::stream {
 
 namespace {
 
-constexpr std::string_view kNoZone = "off";
 constexpr std::string_view kDatagramMark = "udp:";
 
 const AddressDraft* find_address(const ServerDraft& server, std::string_view key) {
@@ -72,12 +72,12 @@ void SiteBuilder::freeze_server(conf::Build& build, ServerDraft& draft) {
     server.variable_count = variables.count();
     const std::string_view zone = server.core->status_zone;
     const std::string name = series_name(draft, zone);
-    server.series = zone == kNoZone ? metrics::kNoSeries
-                                    : build.declare_series({.id = metrics::kOtherServers,
-                                                            .server = name,
-                                                            .location = {},
-                                                            .is_location = false},
-                                                           server.at);
+    server.series = metrics::declare_series(build, zone,
+                                            {.id = metrics::kOtherServers,
+                                             .server = name,
+                                             .location = {},
+                                             .is_location = false},
+                                            server.at);
     bind_rules(build, server);
     if (server.rules[static_cast<std::size_t>(Phase::Content)].empty()) {
         build.error(server.at, fmt::format("no handler for server"),
@@ -86,21 +86,7 @@ void SiteBuilder::freeze_server(conf::Build& build, ServerDraft& draft) {
 }
 
 void SiteBuilder::bind_rules(conf::Build& build, Server& server) {
-    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-        std::vector<BoundRule> rules;
-        for (const Module* const module : modules_) {
-            if (module->bind == nullptr) {
-                continue;
-            }
-            const BoundRule rule = module->bind(static_cast<Phase>(phase), *server.level);
-            if (rule.run != nullptr) {
-                rules.push_back(rule);
-            }
-        }
-        const auto kept = build.arena().make_span<BoundRule>(rules.size());
-        std::copy_n(rules.begin(), kept.size(), kept.begin());
-        server.rules[phase] = kept;
-    }
+    conf::bind_rules<Phase>(build, *server.level, modules_, server.rules);
 }
 
 void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
@@ -142,7 +128,7 @@ void SiteBuilder::build_names(conf::Build& build, Port& port, std::span<ServerDr
     const auto servers = build.arena().make_span<const Server*>(drafts.size());
     for (std::uint32_t i = 0; i < servers.size(); ++i) {
         servers[i] = drafts[i]->server;
-        for (const NameDraft& name : drafts[i]->names) {
+        for (const script::ServerName& name : drafts[i]->names) {
             if (name.pattern != nullptr) {
                 patterns.push_back({name.pattern, servers[i]});
                 continue;

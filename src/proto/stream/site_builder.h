@@ -14,15 +14,9 @@
 #include "proto/stream/site.h"
 #include "proto/stream/variable_slots.h"
 #include "script/declared.h"
-#include "script/pattern.h"
+#include "script/server_name.h"
 
 namespace sluice::stream {
-
-struct NameDraft {
-    std::string_view name;
-    const script::Pattern* pattern = nullptr;
-    conf::Position at;
-};
 
 struct AddressDraft {
     std::string_view key;
@@ -33,7 +27,7 @@ struct AddressDraft {
 
 struct ServerDraft {
     Server* server = nullptr;
-    std::vector<NameDraft> names;
+    std::vector<script::ServerName> names;
     std::vector<AddressDraft> addresses;
 };
 
