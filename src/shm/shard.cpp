@@ -36,7 +36,7 @@ void Shard::set(Int& place, Int value) {
     std::atomic_ref(place).store(value, std::memory_order_relaxed);
 }
 
-void Shard::commit() {
+void Shard::commit_changes() {
     if (is_broken_) {
         return reset();
     }
@@ -62,7 +62,7 @@ void Shard::repair() {
             .store(entry.old, std::memory_order_relaxed);
     }
     // Only now: if we die before, the next one undoes the same again.
-    commit();
+    commit_changes();
 }
 
 void Shard::clear() {
@@ -131,9 +131,14 @@ bool Shard::read_value(EntryRef ref, std::span<char> out) {
         return false;
     }
     char* to = out.data();
-    return walk(ref, aligned_key_bytes(entry_at(ref)->key_bytes), out.size(),
-                [&](const char* from, std::size_t size) {
-                    std::memcpy(to, from, size);
+    const std::size_t from = aligned_key_bytes(entry_at(ref)->key_bytes);
+    if (from + out.size() <= first_room()) [[likely]] {
+        std::copy_n(payload_at(ref) + from, out.size(), to);
+        return true;
+    }
+    return walk(ref, from, out.size(),
+                [&](const char* piece, std::size_t size) {
+                    std::memcpy(to, piece, size);
                     to += size;
                 });
 }
@@ -149,6 +154,9 @@ bool Shard::read_key(EntryRef ref, std::span<char> out) {
 bool Shard::has_key(EntryRef ref, std::string_view key) {
     if (entry_at(ref)->key_bytes != key.size()) {
         return false;
+    }
+    if (key.size() <= first_room()) [[likely]] {
+        return std::string_view(payload_at(ref), key.size()) == key;
     }
     bool is_same = true;
     return walk(ref, 0, key.size(),
@@ -250,10 +258,7 @@ void Shard::push_front(EntryRef ref) {
     set(head().lru_head, ref);
 }
 
-void Shard::touch(EntryRef ref) {
-    if (head().lru_head == ref) {
-        return;
-    }
+void Shard::move_to_front(EntryRef ref) {
     unlink_lru(ref);
     if (!is_broken_) {
         push_front(ref);
@@ -363,8 +368,18 @@ EntryRef Shard::insert(const NewEntry& what) {
     return ref;
 }
 
-bool Shard::overwrite(EntryRef ref, std::string_view value, Millis expires) {
-    const std::size_t from = aligned_key_bytes(entry_at(ref)->key_bytes);
+/// Where the value lies in the first cell and is too short to fill the journal.
+void Shard::overwrite_first_cell(char* to, std::string_view value) {
+    for (std::size_t i = 0; i < value.size(); i += 8) {
+        const std::size_t run = std::min<std::size_t>(8, value.size() - i);
+        if (std::memcmp(to + i, value.data() + i, run) != 0) {
+            note(to + i);
+            std::memcpy(to + i, value.data() + i, run);
+        }
+    }
+}
+
+bool Shard::overwrite_chain(EntryRef ref, std::size_t from, std::string_view value) {
     std::size_t changed = 0;
     std::string_view left = value;
     // Pieces begin at multiples of 8 and, but for the last, are such multiples long.
@@ -390,10 +405,19 @@ bool Shard::overwrite(EntryRef ref, std::string_view value, Millis expires) {
             std::memcpy(word, bytes, run);
         });
     }));
-    ShardHead& shard = head();
+    return true;
+}
+
+bool Shard::overwrite(EntryRef ref, std::string_view value, Millis expires) {
+    const std::size_t from = aligned_key_bytes(entry_at(ref)->key_bytes);
+    if (from + value.size() <= first_room() && value.size() <= 8 * kInPlaceWords) [[likely]] {
+        overwrite_first_cell(payload_at(ref) + from, value);
+    } else if (!overwrite_chain(ref, from, value)) {
+        return false;
+    }
     set_expiry(ref, expires);
     touch(ref);
-    count(shard.stores);
+    count(head().stores);
     return true;
 }
 
@@ -401,8 +425,10 @@ void Shard::set_expiry(EntryRef ref, Millis expires) {
     ShardHead& shard = head();
     set(shard.version, shard.version + 1);
     set(entry_at(ref)->version, shard.version);
-    note_expiry(expires);
-    set(entry_at(ref)->expires, std::int64_t{expires.count()});
+    if (entry_at(ref)->expires != expires.count()) {
+        note_expiry(expires);
+        set(entry_at(ref)->expires, std::int64_t{expires.count()});
+    }
 }
 
 bool Shard::make_room(std::uint32_t cells, EntryRef keep) {
@@ -430,11 +456,8 @@ void Shard::note_expiry(Millis expires) {
     }
 }
 
-void Shard::sweep(Millis now, std::uint32_t buckets) {
+void Shard::sweep_buckets(Millis now, std::uint32_t buckets) {
     ShardHead& shard = head();
-    if (shard.may_expire == 0) {
-        return;
-    }
     for (std::uint32_t i = 0; i < buckets && !is_broken_; ++i) {
         const std::uint32_t bucket = shard.sweep_at & (shape_.buckets - 1);
         shard.sweep_at = bucket + 1;

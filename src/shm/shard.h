@@ -48,7 +48,11 @@ class Shard {
     /// Removes all entries at once.
     void clear();
     /// Ends the section: what was changed stays. A shard that was found broken is emptied.
-    void commit();
+    void commit() {
+        if (journaled_ != 0 || is_broken_) {
+            commit_changes();
+        }
+    }
 
     /// The entry with that key, expired or not; 0 where there is none.
     [[nodiscard]] EntryRef find(std::uint64_t hash, std::string_view key);
@@ -57,7 +61,11 @@ class Shard {
     [[nodiscard]] bool read_value(EntryRef ref, std::span<char> out);
     [[nodiscard]] bool read_key(EntryRef ref, std::span<char> out);
     /// Makes it the one used last.
-    void touch(EntryRef ref);
+    void touch(EntryRef ref) {
+        if (head().lru_head != ref) {
+            move_to_front(ref);
+        }
+    }
     /// Where touch() will be called soon: has the neighbours that it changes fetched meanwhile.
     void expect_touch(EntryRef ref) const {
         for (const EntryRef one : {entry_at(ref)->lru_prev, entry_at(ref)->lru_next}) {
@@ -81,7 +89,11 @@ class Shard {
     /// Commits each. False where that cannot be.
     bool make_room(std::uint32_t cells, EntryRef keep);
     /// Looks at `buckets` more buckets and removes what has expired. Commits each.
-    void sweep(Millis now, std::uint32_t buckets);
+    void sweep(Millis now, std::uint32_t buckets) {
+        if (head().may_expire != 0) {
+            sweep_buckets(now, buckets);
+        }
+    }
 
     [[nodiscard]] std::uint32_t cells_for(std::size_t key, std::size_t value) const;
     /// First entry of a bucket and the one after an entry, for scans; 0 ends.
@@ -131,7 +143,15 @@ class Shard {
         return at<std::uint32_t>(ShardShape::buckets_at())[hash & (shape_.buckets - 1)];
     }
 
+    /// What of an entry's payload lies in its first cell.
+    [[nodiscard]] std::size_t first_room() const { return shape_.cell_bytes - sizeof(EntryHead); }
+
+    [[nodiscard]] char* payload_at(EntryRef ref) const { return cell_at(ref) + sizeof(EntryHead); }
+
     void note(void* place);
+    void commit_changes();
+    void move_to_front(EntryRef ref);
+    void sweep_buckets(Millis now, std::uint32_t buckets);
     template <class Int>
     void set(Int& place, Int value);
 
@@ -145,6 +165,8 @@ class Shard {
     void unlink_lru(EntryRef ref);
     void push_front(EntryRef ref);
     void note_expiry(Millis expires);
+    void overwrite_first_cell(char* to, std::string_view value);
+    [[nodiscard]] bool overwrite_chain(EntryRef ref, std::size_t from, std::string_view value);
     void put_payload(EntryRef ref, const NewEntry& what);
 
     char* base_;

@@ -72,8 +72,7 @@ Locked sleep_and_take(std::uint32_t& place, std::uint32_t tid) {
 
 }  // namespace
 
-Locked lock(std::uint32_t& word, sys::RobustOwner& owner) {
-    owner.announce(word);
+Locked detail::lock_taken(std::uint32_t& word, sys::RobustOwner& owner) {
     for (int spin = 0; spin < kSpins; ++spin) {
         const std::uint32_t seen = Word(word).load(std::memory_order_relaxed);
         if (const std::optional<Locked> taken = try_take(Word(word), seen, owner.tid())) {
@@ -85,14 +84,6 @@ Locked lock(std::uint32_t& word, sys::RobustOwner& owner) {
         owner.forget();
     }
     return taken;
-}
-
-void unlock(std::uint32_t& word, sys::RobustOwner& owner) {
-    const std::uint32_t was = Word(word).exchange(0, std::memory_order_release);
-    if ((was & sys::kFutexWaiters) != 0) {
-        sys::futex_wake_one(word);
-    }
-    owner.forget();
 }
 
 }  // namespace sluice::shm

@@ -5,6 +5,7 @@
 // Runs in: any.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "base/units.h"
@@ -22,9 +23,29 @@ enum class Locked : std::uint8_t {
 /// starved): it then goes on without the zone.
 inline constexpr Millis kLockLimit{200};
 
+namespace detail {
+/// For a word that was not free and has been announced.
+[[nodiscard]] Locked lock_taken(std::uint32_t& word, sys::RobustOwner& owner);
+}  // namespace detail
+
 /// Takes the lock. `owner` holds no other one.
 /// Blocks: at most kLockLimit.
-[[nodiscard]] Locked lock(std::uint32_t& word, sys::RobustOwner& owner);
-void unlock(std::uint32_t& word, sys::RobustOwner& owner);
+[[nodiscard]] inline Locked lock(std::uint32_t& word, sys::RobustOwner& owner) {
+    owner.announce(word);
+    std::uint32_t seen = 0;
+    if (std::atomic_ref(word).compare_exchange_strong(seen, owner.tid(), std::memory_order_acquire,
+                                                      std::memory_order_relaxed)) [[likely]] {
+        return Locked::Clean;
+    }
+    return detail::lock_taken(word, owner);
+}
+
+inline void unlock(std::uint32_t& word, sys::RobustOwner& owner) {
+    const std::uint32_t was = std::atomic_ref(word).exchange(0, std::memory_order_release);
+    if ((was & sys::kFutexWaiters) != 0) [[unlikely]] {
+        sys::futex_wake_one(word);
+    }
+    owner.forget();
+}
 
 }  // namespace sluice::shm

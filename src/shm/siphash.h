@@ -39,6 +39,14 @@ struct SipState {
     }
 };
 
+static_assert(std::endian::native == std::endian::little);
+
+[[nodiscard]] inline std::uint64_t load_word(const char* from) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
 }  // namespace detail
 
 [[nodiscard]] inline std::uint64_t siphash(const HashKey& key, std::string_view text) {
@@ -46,14 +54,19 @@ struct SipState {
                            key[0] ^ 0x6c79'6765'6e65'7261, key[1] ^ 0x7465'6462'7974'6573};
     const std::size_t size = text.size();
     while (text.size() >= 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, text.data(), 8);
-        state.take(word);
+        state.take(detail::load_word(text.data()));
         text.remove_prefix(8);
     }
     std::uint64_t last = static_cast<std::uint64_t>(size) << 56;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        last |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
+    if (text.empty()) {
+        // Nothing is left.
+    } else if (size >= 8) {
+        // The last eight bytes, of which the first have been taken.
+        last |= detail::load_word(text.data() + text.size() - 8) >> (64 - 8 * text.size());
+    } else {
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            last |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
+        }
     }
     state.take(last);
     state.c ^= 0xff;

@@ -121,10 +121,6 @@ Result<Zone> Zone::attach(const ZoneKind& kind, const ZoneSize& size, sys::Uniqu
     return Zone(std::move(fd), std::move(mapping), kind, size);
 }
 
-char* Zone::shard_base(std::uint32_t index) const {
-    return mapping_.bytes().data() + kPage + index * shape_.bytes;
-}
-
 std::size_t Zone::largest_value(std::size_t key_bytes) const {
     const std::size_t payload = shape_.cell_bytes - sizeof(EntryHead) +
                                 std::size_t{shape_.largest_entry() - 1} *

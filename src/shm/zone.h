@@ -71,7 +71,10 @@ class Zone {
 
     [[nodiscard]] const ShardShape& shape() const { return shape_; }
 
-    [[nodiscard]] char* shard_base(std::uint32_t index) const;
+    [[nodiscard]] char* shard_base(std::uint32_t index) const {
+        return static_cast<char*>(mapping_.data()) + kHeaderBytes + index * shape_.bytes;
+    }
+
     [[nodiscard]] const HashKey& hash_key() const { return hash_key_; }
 
     /// Longest value that a key of that length can have here.
@@ -81,6 +84,9 @@ class Zone {
     [[nodiscard]] ZoneStats stats() const;
 
   private:
+    /// One page, so that each shard begins on one too.
+    static constexpr std::size_t kHeaderBytes = 4096;
+
     Zone(sys::UniqueFd fd, sys::Mapping mapping, const ZoneKind& kind, const ZoneSize& size);
 
     sys::UniqueFd fd_;

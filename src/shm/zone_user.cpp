@@ -35,7 +35,8 @@ class ZoneUser::Section {
     }
 
     Section(const ZoneUser& user, std::uint64_t hash)
-        : Section(user, static_cast<std::uint32_t>((hash >> 32) % user.zone_.shards())) {}
+        // As 32-bit numbers: the division is twice as fast.
+        : Section(user, static_cast<std::uint32_t>(hash >> 32) % user.zone_.shards()) {}
 
     ~Section() {
         if (!is_busy_) {

@@ -3,7 +3,6 @@
 // Runs in: any.
 #include "sys/futex.h"
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -46,16 +45,6 @@ RobustOwner::~RobustOwner() {
     if (tid_ != 0) {
         static_cast<void>(::syscall(SYS_set_robust_list, nullptr, sizeof head_));
     }
-}
-
-void RobustOwner::announce(std::uint32_t& word) {
-    std::atomic_ref(head_.list_op_pending).store(&word, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-void RobustOwner::forget() {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    std::atomic_ref(head_.list_op_pending).store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace sluice::sys

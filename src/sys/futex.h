@@ -4,6 +4,7 @@
 // Runs in: any.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <sys/types.h>
 
@@ -44,9 +45,16 @@ class RobustOwner {
     [[nodiscard]] std::uint32_t tid() const { return tid_; }
 
     /// Before the word is taken.
-    void announce(std::uint32_t& word);
+    void announce(std::uint32_t& word) {
+        std::atomic_ref(head_.list_op_pending).store(&word, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+
     /// After it was given up, or was not had.
-    void forget();
+    void forget() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        std::atomic_ref(head_.list_op_pending).store(nullptr, std::memory_order_relaxed);
+    }
 
   private:
     /// As the kernel reads it (struct robust_list_head).

@@ -29,11 +29,6 @@ std::string unknown_command(std::span<const std::string_view> words) {
            "', with args beginning with: " + arguments;
 }
 
-bool fits(std::int8_t arity, std::size_t words) {
-    const auto count = static_cast<std::size_t>(arity < 0 ? -arity : arity);
-    return arity < 0 ? words >= count : words == count;
-}
-
 std::string wrong_count(std::string_view name) {
     return "ERR wrong number of arguments for '" + std::string(name) + "' command";
 }
@@ -51,18 +46,10 @@ void Call::refuse(shm::ZoneOutcome outcome) {
     }
 }
 
-bool refuse_request(const Command* command,
+void refuse_request(const Command* command,
                     std::span<const std::string_view> words,
                     resp::ReplyWriter& reply) {
-    if (command == nullptr) {
-        reply.error(unknown_command(words));
-        return true;
-    }
-    if (!fits(command->arity, words.size())) {
-        reply.error(wrong_count(command->name));
-        return true;
-    }
-    return false;
+    reply.error(command == nullptr ? unknown_command(words) : wrong_count(command->name));
 }
 
 void run_subcommand(Call& call, std::span<const Subcommand> subcommands) {

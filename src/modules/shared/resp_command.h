@@ -92,11 +92,16 @@ struct Command {
 [[nodiscard]] std::span<const Command> resp_commands();
 /// In any case; null: there is none of that name.
 [[nodiscard]] const Command* find_command(std::string_view name);
-/// Answers a request that is no command, or not with that many words; `command` may be null. False:
-/// nothing was wrong.
-[[nodiscard]] bool refuse_request(const Command* command,
-                                  std::span<const std::string_view> words,
-                                  resp::ReplyWriter& reply);
+/// Whether a command may have so many words.
+[[nodiscard]] constexpr bool fits(std::int8_t arity, std::size_t words) {
+    return arity < 0 ? words >= static_cast<std::size_t>(-arity)
+                     : words == static_cast<std::size_t>(arity);
+}
+
+/// Answers a request that is no command (null), or one with that many words.
+void refuse_request(const Command* command,
+                    std::span<const std::string_view> words,
+                    resp::ReplyWriter& reply);
 
 /// "client|setname" of a command with subcommands: `words[1]` in small letters, and how many words it
 /// takes. Answers errors; false then.

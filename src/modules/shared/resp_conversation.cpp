@@ -108,9 +108,9 @@ void RespConversation::carry_out() {
     resp::ReplyWriter reply(out_, client_.version);
     const Command* const command = find_command(worker_.request.words[0]);
     worker_.counters.add(RespRow::Commands);
-    if (refuse_request(command, worker_.request.words, reply)) {
+    if (command == nullptr || !fits(command->arity, worker_.request.words.size())) [[unlikely]] {
         worker_.counters.add(RespRow::Errors);
-        return;
+        return refuse_request(command, worker_.request.words, reply);
     }
     Call call{.command = *command,
               .words = worker_.request.words,

@@ -123,6 +123,20 @@ constexpr NameKey key_of(std::string_view name) {
             load<std::uint8_t>(begin + size - 1)};
 }
 
+/// Of each command's name, with its length: what find_command compares.
+struct Named {
+    NameKey key;
+    std::size_t size = 0;
+};
+
+constexpr std::array<Named, std::size(kCommands)> kNamed = [] {
+    std::array<Named, std::size(kCommands)> named{};
+    for (std::size_t i = 0; i < named.size(); ++i) {
+        named[i] = {key_of(kCommands[i].name), kCommands[i].name.size()};
+    }
+    return named;
+}();
+
 constexpr std::size_t kPlaces = 256;
 
 constexpr std::size_t place_of(const NameKey& key, std::size_t size) {
@@ -136,8 +150,7 @@ static_assert(kPlaces == 256);
 constexpr std::array<std::uint8_t, kPlaces> kIndex = [] {
     std::array<std::uint8_t, kPlaces> index{};
     for (std::size_t i = 0; i < std::size(kCommands); ++i) {
-        const std::string_view name = kCommands[i].name;
-        std::size_t place = place_of(key_of(name), name.size());
+        std::size_t place = place_of(kNamed[i].key, kNamed[i].size);
         while (index[place] != 0) {
             place = (place + 1) % kPlaces;
         }
@@ -159,9 +172,9 @@ const Command* find_command(std::string_view name) {
     const NameKey key = key_of(name);
     for (std::size_t place = place_of(key, name.size()); kIndex[place] != 0;
          place = (place + 1) % kPlaces) {
-        const Command& command = kCommands[kIndex[place] - 1];
-        if (command.name.size() == name.size() && key_of(command.name) == key) {
-            return &command;
+        const std::size_t number = kIndex[place] - std::size_t{1};
+        if (kNamed[number].size == name.size() && kNamed[number].key == key) {
+            return &kCommands[number];
         }
     }
     return nullptr;

@@ -8,31 +8,13 @@
 
 namespace sluice::resp {
 
-std::unique_ptr<char[]> BlockPool::take() {
-    if (kept_.empty()) {
-        return std::make_unique_for_overwrite<char[]>(block_size_);
-    }
-    std::unique_ptr<char[]> block = std::move(kept_.back());
-    kept_.pop_back();
-    return block;
-}
-
-void BlockPool::give(std::unique_ptr<char[]> block) {
-    if (kept_.size() < kKept) {
-        kept_.push_back(std::move(block));
-    }
-}
-
-void ByteBuffer::release() {
-    if (capacity_ == pool_->block_size()) {
-        pool_->give(std::move(data_));
-    }
-    data_.reset();
-    capacity_ = begin_ = end_ = 0;
-}
-
 void ByteBuffer::make_room(std::size_t count) {
     const std::size_t held = size();
+    if (capacity_ == 0 && count <= pool_->block_size()) [[likely]] {
+        data_ = pool_->take();
+        capacity_ = pool_->block_size();
+        return;
+    }
     if (capacity_ - held >= count && begin_ >= held) {
         // What was taken from the front is enough, and moving costs less than was taken.
         std::memcpy(data_.get(), data_.get() + begin_, held);

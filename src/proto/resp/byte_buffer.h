@@ -4,11 +4,12 @@
 // Runs in: worker.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace sluice::resp {
 
@@ -19,14 +20,25 @@ class BlockPool {
 
     [[nodiscard]] std::size_t block_size() const { return block_size_; }
 
-    [[nodiscard]] std::unique_ptr<char[]> take();
-    void give(std::unique_ptr<char[]> block);
+    [[nodiscard]] std::unique_ptr<char[]> take() {
+        if (count_ == 0) [[unlikely]] {
+            return std::make_unique_for_overwrite<char[]>(block_size_);
+        }
+        return std::move(kept_[--count_]);
+    }
+
+    void give(std::unique_ptr<char[]> block) {
+        if (count_ < kept_.size()) {
+            kept_[count_++] = std::move(block);
+        }
+    }
 
   private:
     static constexpr std::size_t kKept = 64;
 
     std::size_t block_size_;
-    std::vector<std::unique_ptr<char[]>> kept_;
+    std::size_t count_ = 0;
+    std::array<std::unique_ptr<char[]>, kKept> kept_;
 };
 
 /// Owner: the connection.
@@ -79,7 +91,14 @@ class ByteBuffer {
         }
     }
 
-    void release();
+    /// Gives the memory back, and with it whatever is in it.
+    void release() {
+        if (capacity_ == pool_->block_size()) {
+            pool_->give(std::move(data_));
+        }
+        data_.reset();
+        capacity_ = begin_ = end_ = 0;
+    }
 
   private:
     void make_room(std::size_t count);

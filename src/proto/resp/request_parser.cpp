@@ -22,17 +22,6 @@ struct NumberLine {
 };
 
 NumberLine read_number(const char* from, std::size_t size) {
-    // Nearly always: a few digits and the line's end.
-    std::int64_t number = 0;
-    const std::size_t most = std::min<std::size_t>(size, 9);
-    std::size_t digits = 0;
-    for (; digits < most && from[digits] >= '0' && from[digits] <= '9'; ++digits) {
-        number = number * 10 + (from[digits] - '0');
-    }
-    const bool is_plain = digits > 0 && (from[0] != '0' || digits == 1);
-    if (is_plain && digits + 2 <= size && from[digits] == '\r') {
-        return {.is_whole = true, .number = number, .size = digits + 2};
-    }
     const auto* const end = static_cast<const char*>(std::memchr(from, '\r', size));
     const std::size_t length = end == nullptr ? size : static_cast<std::size_t>(end - from);
     if (end == nullptr || length + 2 > size) {
@@ -41,7 +30,93 @@ NumberLine read_number(const char* from, std::size_t size) {
     return {.is_whole = true, .number = parse_integer({from, length}), .size = length + 2};
 }
 
+/// Requests of more words are not worth a second way to read them.
+constexpr std::uint32_t kPlainWords = 64;
+
+/// Reads what is all there and has short numbers, as nearly always.
+class PlainReader {
+  public:
+    static constexpr std::uint32_t kNone = UINT32_MAX;
+
+    explicit PlainReader(std::string_view input)
+        : begin_(input.data()), at_(begin_), end_(begin_ + input.size()) {}
+
+    /// The line "{mark}NUMBER\r\n"; kNone: it is not all there, or something else.
+    [[nodiscard]] std::uint32_t number(char mark) {
+        if (end_ - at_ < kShortestLine || at_[0] != mark) {
+            return kNone;
+        }
+        const std::uint32_t first = digit(at_[1]);
+        if (first <= 9 && at_[2] == '\r') {
+            at_ += kShortestLine;
+            return first;
+        }
+        return longer_number(first);
+    }
+
+    /// `size` bytes and the two behind, which are not looked at, as in redis-server. False: they are
+    /// not all there.
+    [[nodiscard]] bool bytes(std::uint32_t size, const char*& from) {
+        if (end_ - at_ < std::int64_t{size} + 2) {
+            return false;
+        }
+        from = at_;
+        at_ += size + 2;
+        return true;
+    }
+
+    [[nodiscard]] std::size_t done() const { return static_cast<std::size_t>(at_ - begin_); }
+
+  private:
+    static constexpr std::ptrdiff_t kShortestLine = 4;
+    static constexpr std::uint32_t kMost = 9'999'999;
+
+    static std::uint32_t digit(char c) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(c)) - '0';
+    }
+
+    /// No number begins with 0 here.
+    [[nodiscard]] std::uint32_t longer_number(std::uint32_t number) {
+        if (number - 1 > 8) {
+            return kNone;
+        }
+        const char* at = at_ + 2;
+        for (; at != end_ && digit(*at) <= 9 && number <= kMost; ++at) {
+            number = number * 10 + digit(*at);
+        }
+        if (end_ - at < 2 || *at != '\r') {
+            return kNone;
+        }
+        at_ = at + 2;
+        return number;
+    }
+
+    const char* begin_;
+    const char* at_;
+    const char* end_;
+};
+
 }  // namespace
+
+/// Where a request is not plain, nothing has happened.
+bool RequestParser::read_plain(std::string_view input, Request& request) {
+    PlainReader reader(input);
+    const std::uint32_t count = reader.number('*');
+    if (count > kPlainWords) {
+        return false;
+    }
+    request.words.clear();
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t size = reader.number('$');
+        const char* from = nullptr;
+        if (size == PlainReader::kNone || size > limits_.argument || !reader.bytes(size, from)) {
+            return false;
+        }
+        request.words.emplace_back(from, size);
+    }
+    size_ = reader.done();
+    return true;
+}
 
 Reading RequestParser::more(std::size_t missing) {
     missing_ = missing;
@@ -60,6 +135,9 @@ void RequestParser::restart() {
 
 Reading RequestParser::read(std::string_view input, Request& request) {
     const bool is_first = at_ == 0;
+    if (is_first && read_plain(input, request)) [[likely]] {
+        return Reading::Request;
+    }
     Reading reading = scan(input, request);
     if (reading == Reading::Request && !is_first) {
         // What was found in earlier pieces was not kept: now all of it is here.

@@ -55,6 +55,7 @@ class RequestParser {
   private:
     static constexpr std::int64_t kUnknown = -1;
 
+    [[nodiscard]] bool read_plain(std::string_view input, Request& request);
     [[nodiscard]] Reading scan(std::string_view input, Request& request);
     [[nodiscard]] Reading read_count(std::string_view input);
     [[nodiscard]] Reading read_bulk_size(std::string_view input);

@@ -97,6 +97,7 @@ class Client final : public stream::Wire, public ListHook {
     [[nodiscard]] Step send_echo();
     [[nodiscard]] Step converse_on();
     [[nodiscard]] Step say();
+    [[nodiscard]] Step say_small(std::string_view text);
     [[nodiscard]] Step hear();
     [[nodiscard]] Step close_gently();
     [[nodiscard]] Step linger();
