@@ -151,13 +151,7 @@ bool Shard::read_key(EntryRef ref, std::span<char> out) {
     });
 }
 
-bool Shard::has_key(EntryRef ref, std::string_view key) {
-    if (entry_at(ref)->key_bytes != key.size()) {
-        return false;
-    }
-    if (key.size() <= first_room()) [[likely]] {
-        return std::string_view(payload_at(ref), key.size()) == key;
-    }
+bool Shard::has_long_key(EntryRef ref, std::string_view key) {
     bool is_same = true;
     return walk(ref, 0, key.size(),
                 [&](const char* from, std::size_t size) {

@@ -32,7 +32,8 @@ struct NewEntry {
 
 class Shard {
   public:
-    Shard(char* base, const ShardShape& shape) : base_(base), shape_(shape) {}
+    Shard(char* base, const ShardShape& shape)
+        : base_(base), cells_(base + shape.cells_at()), shape_(shape) {}
 
     [[nodiscard]] ShardHead& head() const { return *at<ShardHead>(0); }
 
@@ -123,7 +124,7 @@ class Shard {
     [[nodiscard]] bool is_cell(std::uint32_t ref) const { return ref - 1 < shape_.cells; }
 
     [[nodiscard]] char* cell_at(std::uint32_t ref) const {
-        return base_ + shape_.cells_at() + std::size_t{ref - 1} * shape_.cell_bytes;
+        return cells_ + std::size_t{ref - 1} * shape_.cell_bytes;
     }
 
     [[nodiscard]] EntryHead* entry_at(EntryRef ref) const {
@@ -157,7 +158,15 @@ class Shard {
 
     template <class Fn>
     [[nodiscard]] bool walk(EntryRef ref, std::size_t from, std::size_t size, Fn fn);
-    [[nodiscard]] bool has_key(EntryRef ref, std::string_view key);
+    [[nodiscard]] bool has_key(EntryRef ref, std::string_view key) {
+        if (entry_at(ref)->key_bytes != key.size()) {
+            return false;
+        }
+        return key.size() <= first_room() ? std::string_view(payload_at(ref), key.size()) == key
+                                          : has_long_key(ref, key);
+    }
+
+    [[nodiscard]] bool has_long_key(EntryRef ref, std::string_view key);
     [[nodiscard]] std::size_t value_bytes(EntryRef ref);
     [[nodiscard]] std::uint32_t allocate(std::uint32_t cells, std::uint32_t& last);
     void take_fresh(std::uint32_t first, std::uint32_t count);
@@ -170,6 +179,7 @@ class Shard {
     void put_payload(EntryRef ref, const NewEntry& what);
 
     char* base_;
+    char* cells_;
     ShardShape shape_;
     std::uint32_t journaled_ = 0;
     bool is_broken_ = false;
