@@ -72,17 +72,18 @@ struct Appender {
     }
 };
 
-std::string_view write_second(const Address& client,
+std::string_view write_second(ProxiedTransport transport,
+                              const Address& client,
                               const Address& server,
                               bool is_v6,
                               std::span<char> room) {
     constexpr unsigned kProxy = 0x21;
-    constexpr unsigned kTcp4 = 0x11;
-    constexpr unsigned kTcp6 = 0x21;
+    constexpr unsigned kIpv4 = 0x10;
+    constexpr unsigned kIpv6 = 0x20;
     std::ranges::copy(kSecond, room.begin());
     Appender out{room, kSecond.size()};
     out.put(kProxy);
-    out.put(is_v6 ? kTcp6 : kTcp4);
+    out.put((is_v6 ? kIpv6 : kIpv4) | static_cast<unsigned>(transport));
     out.put16(is_v6 ? 36 : 12);
     out.put(client, is_v6);
     out.put(server, is_v6);
@@ -110,6 +111,7 @@ std::string_view write_nobody(ProxyVersion version, std::span<char> room) {
 }  // namespace
 
 std::string_view write_proxy_header(ProxyVersion version,
+                                    ProxiedTransport transport,
                                     const Address& client,
                                     const Address& server,
                                     std::span<char, kMostWrittenProxyHeader> room) {
@@ -118,7 +120,7 @@ std::string_view write_proxy_header(ProxyVersion version,
     }
     const bool is_v6 = client.family() == AF_INET6 || server.family() == AF_INET6;
     return version == ProxyVersion::First ? write_first(client, server, is_v6, room)
-                                          : write_second(client, server, is_v6, room);
+                                          : write_second(transport, client, server, is_v6, room);
 }
 
 }  // namespace sluice::net

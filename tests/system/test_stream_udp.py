@@ -248,6 +248,15 @@ class Proxy(SluiceTest):
                 self.assertTrue(caller.ask(b"body").endswith(b"\r\nbody"))
                 self.assertEqual(caller.ask(b"more"), b"more")
 
+    def test_a_proxy_header_of_version_2_says_datagram(self):
+        with DatagramPeer() as peer:
+            server = self.proxy("server { listen 127.0.0.1:%%PORT%% udp; proxy_protocol v2; "
+                                f"proxy_pass 127.0.0.1:{peer.port}; }}")
+            with Caller(server.port) as caller:
+                heard = caller.ask(b"body")
+            self.assertEqual(heard[12:16], b"\x21\x12\x00\x0c")
+            self.assertTrue(heard.endswith(b"body"))
+
     def test_an_upload_beyond_its_rate_is_dropped(self):
         with DatagramPeer() as peer:
             server = self.proxy("server { listen 127.0.0.1:%%PORT%% udp; proxy_upload_rate 500; "

@@ -63,7 +63,8 @@ void tell(const void* subject, log::Level level, std::string_view text) {
 }
 
 void note_peer_over(Run& run) {
-    if (stream::Try* const last = run.session.last_try; last != nullptr && last->whole.count() < 0) {
+    if (stream::Try* const last = run.session.last_try;
+        last != nullptr && last->whole.count() < 0) {
         last->whole = run.session.timings.now - run.connecting_since;
     }
 }
@@ -141,10 +142,11 @@ std::string_view header_of(Run& run) {
     if (version == ProxyHeaderVersion::Off) {
         return {};
     }
-    return net::write_proxy_header(version == ProxyHeaderVersion::First
-                                       ? net::ProxyVersion::First
-                                       : net::ProxyVersion::Second,
-                                   run.session.peer(), run.session.wire.local(), run.header);
+    return net::write_proxy_header(
+        version == ProxyHeaderVersion::First ? net::ProxyVersion::First : net::ProxyVersion::Second,
+        run.session.wire.is_datagram() ? net::ProxiedTransport::Datagram
+                                       : net::ProxiedTransport::Stream,
+        run.session.peer(), run.session.wire.local(), run.header);
 }
 
 log::Level level_of(const Error& error) {
@@ -291,12 +293,10 @@ Verdict fail_with(Session& session, std::uint16_t status) {
 Asked begin(Run& run, upstream::Group& group) {
     Session& session = run.session;
     run.began = session.timings.now;
-    run.attempt.begin(group,
-                      {.subject = &session,
-                       .arena = session.arena,
-                       .client = session.peer(),
-                       .tell = &tell},
-                      session.timings.now);
+    run.attempt.begin(
+        group,
+        {.subject = &session, .arena = session.arena, .client = session.peer(), .tell = &tell},
+        session.timings.now);
     run.attempt.limit_tries(*run.conf.next_upstream_tries);
     return ask_next(run);
 }

@@ -13,10 +13,13 @@
 namespace sluice::net {
 namespace {
 
-std::string write(ProxyVersion version, const char* client, const char* server) {
+std::string write(ProxyVersion version,
+                  const char* client,
+                  const char* server,
+                  ProxiedTransport transport = ProxiedTransport::Stream) {
     std::array<char, kMostWrittenProxyHeader> room{};
     const Address from = client[0] == '\0' ? Address{} : *Address::parse(client);
-    return std::string(write_proxy_header(version, from, *Address::parse(server), room));
+    return std::string(write_proxy_header(version, transport, from, *Address::parse(server), room));
 }
 
 TEST(ProxyHeaderWriter, WritesVersion1AsNginxDoes) {
@@ -35,6 +38,15 @@ TEST(ProxyHeaderWriter, WritesVersion2) {
               "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\x7f\0\0\x01\x01\x02\0\x50"s);
     EXPECT_EQ(write(ProxyVersion::Second, "unix:/a", "127.0.0.1:80"),
               "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"s);
+}
+
+TEST(ProxyHeaderWriter, TellsDatagramsInVersion2) {
+    constexpr auto kDatagram = ProxiedTransport::Datagram;
+
+    EXPECT_EQ(write(ProxyVersion::Second, "192.0.2.1:1", "127.0.0.1:2", kDatagram)[13], '\x12');
+    EXPECT_EQ(write(ProxyVersion::Second, "[2001:db8::1]:1", "[::1]:2", kDatagram)[13], '\x22');
+    EXPECT_EQ(write(ProxyVersion::First, "192.0.2.1:1", "127.0.0.1:2", kDatagram),
+              "PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n");
 }
 
 TEST(ProxyHeaderWriter, MapsIpv4BesideIpv6) {
