@@ -45,7 +45,7 @@ struct DatagramWants {
 
 class DatagramInput {
   public:
-    static constexpr std::size_t kSlots = 32;
+    static constexpr std::size_t kSlots = 64;
 
     DatagramInput() = default;
     DatagramInput(const DatagramInput&) = delete;

@@ -16,7 +16,7 @@ namespace {
 
 /// Datagrams that are read of a peer at once, and calls before others have their turn.
 constexpr std::size_t kPeerBatch = 8;
-constexpr std::size_t kBulkBatch = 16;
+constexpr std::size_t kBulkBatch = 32;
 constexpr unsigned kPeerRounds = 8;
 /// Rates beyond this are none, and their arithmetic stays within 64 bits.
 constexpr std::uint64_t kMostRate = std::uint64_t{1} << 40;

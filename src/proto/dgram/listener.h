@@ -37,6 +37,7 @@ struct Listener : event::Pollable, ListenerHook, DirtyHook {
     conf::GenerationRef generation;      ///< the last one that named it; new sessions begin on it
     const stream::Port* port = nullptr;  ///< there
     std::size_t sessions = 0;            ///< that answer through it
+    std::size_t last_count = 0;          ///< datagrams that came the last time
     bool is_taking = true;               ///< the worker takes what comes
 };
 

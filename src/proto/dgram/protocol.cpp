@@ -17,7 +17,9 @@ namespace sluice::dgram {
 namespace {
 
 /// Datagrams of one listener per turn, before the others have theirs.
-constexpr std::size_t kTurnBudget = 4 * net::DatagramInput::kSlots;
+constexpr std::size_t kTurnBudget = 128;
+/// Datagrams of one listener that are asked for at once, at least.
+constexpr std::size_t kLeastBatch = 8;
 
 net::Address bound_address(int fd) {
     sockaddr_storage storage{};
@@ -136,22 +138,25 @@ void Dgram::release_if_unused(Listener& listener) {
 // ---- what comes ----
 
 void Dgram::take_from(Listener& listener, std::size_t limit) {
-    constexpr std::size_t kBatch = net::DatagramInput::kSlots;
-    const bool has_segments = true;
-    for (std::size_t taken = 0; taken < limit; taken += kBatch) {
+    for (std::size_t taken = 0; taken < limit;) {
         flush_all();
+        // Room that stays empty is prepared in vain: as much as may come, judged by the last time.
+        const std::size_t most =
+            std::clamp(2 * listener.last_count, kLeastBatch, net::DatagramInput::kSlots);
         const Result<std::size_t> count =
-            input_.receive(listener.fd, kBatch, {.sender = true, .notes = has_segments});
+            input_.receive(listener.fd, most, {.sender = true, .notes = true});
         if (!count || *count == 0) {
             return;  // an error of an unconnected socket is of one datagram, and means nothing here
         }
+        listener.last_count = *count;
         for (std::size_t i = 0; i < *count; ++i) {
             take(listener, input_.at(i));
         }
         flush_all();
-        if (*count < kBatch) {
+        if (*count < most) {
             return;
         }
+        taken += *count;
     }
 }
 
