@@ -45,8 +45,9 @@ constexpr std::size_t kBatches = 512;
     std::exit(1);
 }
 
-std::size_t number(const char* text) {
-    std::size_t value = 0;
+template <class Number = std::size_t>
+Number number(const char* text) {
+    Number value = 0;
     const char* const end = text + std::strlen(text);
     if (std::from_chars(text, end, value).ptr != end) {
         std::fprintf(stderr, "not a number: %s\n", text);
@@ -212,7 +213,7 @@ int main(int argc, char** argv) {
                     .pipeline = number(argv[4]),
                     .value_bytes = number(argv[5]),
                     .keys = std::max<std::size_t>(number(argv[6]), 1),
-                    .seconds = static_cast<double>(number(argv[7]))};
+                    .seconds = number<double>(argv[7])};
     ::alarm(static_cast<unsigned>(plan.seconds) + 60);
     run(plan);
     return 0;
