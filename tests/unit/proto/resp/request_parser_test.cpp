@@ -76,6 +76,31 @@ TEST(RequestParser, SaysWhatIsWrongInTheWordsOfRedis) {
     EXPECT_EQ(complaint_of("GET \"a\"b\r\n"), "unbalanced quotes in request");
 }
 
+TEST(RequestParser, ReadsNumbersOfAnyLength) {
+    for (const std::size_t size : {0U, 1U, 9U, 10U, 99U, 100U, 999U, 1000U}) {
+        const std::string word(size, 'x');
+        const std::string input = "*1\r\n$" + std::to_string(size) + "\r\n" + word + "\r\n";
+        EXPECT_EQ(read_all(input), std::vector<Words>{{word}}) << size;
+        EXPECT_EQ(read_all(input, 1), std::vector<Words>{{word}}) << size;
+    }
+    for (const std::size_t count : {63U, 64U, 65U, 400U}) {
+        std::string input = "*" + std::to_string(count) + "\r\n";
+        for (std::size_t i = 0; i < count; ++i) {
+            input += "$1\r\nw\r\n";
+        }
+        EXPECT_EQ(read_all(input), std::vector<Words>{Words(count, "w")});
+        EXPECT_EQ(read_all(input, 7), std::vector<Words>{Words(count, "w")});
+    }
+}
+
+TEST(RequestParser, TakesNothingElseForANumber) {
+    for (const char* const number : {"", " 1", "+1", "01", "00", "1 ", "1x", "x1", "0x1", "99999999", "9999999999"}) {
+        const std::string line = std::string(number) + "\r\n";
+        EXPECT_EQ(complaint_of("*1\r\n$" + line + "x\r\n"), "invalid bulk length") << number;
+        EXPECT_EQ(complaint_of("*" + line + "$1\r\nx\r\n"), "invalid multibulk length") << number;
+    }
+}
+
 TEST(RequestParser, BoundsLinesAndRequests) {
     RequestParser lines({});
     Request request;
