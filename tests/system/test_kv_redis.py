@@ -4,12 +4,11 @@ lists what differs on purpose."""
 
 import random
 import shutil
-import subprocess
 import unittest
 
 from support.harness import SluiceTest
+from support.redis_server import start_redis
 from support.resp import Resp, encode
-from support.waiting import PortPool, wait_for
 
 CONF = "stream { kv_zone cache 16m; server { listen 127.0.0.1:%%PORT%%; kv zone=cache; } }"
 
@@ -241,30 +240,6 @@ RAW = [b"\r\n", b"*0\r\n", b"*-5\r\n", b"PING\r\n", b"  ping   \"a b\"\r\n", b"s
 
 def words_of(line):
     return ["" if word == '""' else word for word in line.split(" ")]
-
-
-def start_redis(test):
-    pool = PortPool()
-    port = pool.take()
-    process = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
-                                "no", "--daemonize", "no"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop():
-        process.terminate()
-        process.wait(30)
-        pool.release()
-
-    test.addClassCleanup(stop)
-    wait_for(lambda: answers(port), what="redis-server to start")
-    return port
-
-
-def answers(port):
-    try:
-        with Resp(port) as client:
-            return client.ask("PING") == "PONG"
-    except OSError:
-        return False
 
 
 def plain(reply):
