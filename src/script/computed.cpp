@@ -26,14 +26,13 @@ Value read_computed(const void* subject, Arena& arena, const void* data) {
         return {kept};
     }
     if (!access.keep(subject, computed.slot, {kBusy, 0})) {
-        return Value::none();
+        return Value::no_room();
     }
-    const std::string_view text = computed.compute(computed, subject, arena);
-    if (!access.keep(subject, computed.slot, computed.is_volatile ? kept : text) ||
-        text.data() == nullptr) {
-        return Value::none();
-    }
-    return {text};
+    const Value value = computed.compute(computed, subject, arena);
+    const std::string_view text = value.is_found ? value.text : std::string_view{};
+    return access.keep(subject, computed.slot, computed.is_volatile ? kept : text)
+               ? value
+               : Value::no_room();
 }
 
 }  // namespace

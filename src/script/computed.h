@@ -17,8 +17,7 @@ namespace sluice::script {
 
 /// Base of a table's settings. Owner: the generation.
 struct Computed {
-    /// Gives the value; data() == nullptr: no room, which counts as not found.
-    std::string_view (*compute)(const Computed& self, const void* subject, Arena& arena) = nullptr;
+    Value (*compute)(const Computed& self, const void* subject, Arena& arena) = nullptr;
     const SubjectAccess* access = nullptr;
     std::string_view name;
     std::uint16_t slot = 0;

@@ -129,8 +129,11 @@ std::string_view Template::render(const void* subject,
         return constant_.data() == nullptr ? std::string_view("") : constant_;
     }
     if (parts_.size() == 1) {  // a variable alone: its own text will do
-        const std::string_view text = value_of(parts_[0], subject, arena, captures).text;
-        return text.data() == nullptr ? std::string_view("") : text;
+        const Value value = value_of(parts_[0], subject, arena, captures);
+        if (!value.has_room()) [[unlikely]] {
+            return {};
+        }
+        return value.text.data() == nullptr ? std::string_view("") : value.text;
     }
     const std::span<std::string_view> texts = arena.make_span<std::string_view>(parts_.size());
     if (texts.empty()) {
@@ -140,8 +143,13 @@ std::string_view Template::render(const void* subject,
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         const Part& part = parts_[i];
         const bool is_literal = part.row == nullptr && part.capture == 0;
-        texts[i] = is_literal ? part.text : value_of(part, subject, arena, captures).text;
-        size += texts[i].size();
+        const Value value =
+            is_literal ? Value{part.text} : value_of(part, subject, arena, captures);
+        if (!value.has_room()) [[unlikely]] {
+            return {};
+        }
+        texts[i] = value.text;
+        size += value.text.size();
     }
     char* const out = static_cast<char*>(arena.allocate(size + 1, 1));
     if (out == nullptr) {

@@ -12,10 +12,14 @@
 
 namespace sluice::script {
 
-/// A copy of `text` in `arena`; "not found" where that is full.
+/// `text`, which lives as long as the subject or was just built; no address: the arena was full.
+[[nodiscard]] inline Value built_text(std::string_view text) {
+    return text.data() == nullptr ? Value::no_room() : Value{text};
+}
+
+/// A copy of `text` in `arena`.
 [[nodiscard]] inline Value kept_text(Arena& arena, std::string_view text) {
-    const std::string_view copy = arena.copy(text);
-    return copy.data() == nullptr ? Value::none() : Value{copy};
+    return built_text(arena.copy(text));
 }
 
 /// Any integer in decimal.

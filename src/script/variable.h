@@ -20,6 +20,14 @@ struct Value {
     bool is_found = true;
 
     [[nodiscard]] static Value none() { return {{}, false}; }
+
+    /// What a value is that the arena has no room for: logs show it as not found; a text that needs
+    /// it cannot be rendered (Template::render).
+    [[nodiscard]] static Value no_room() { return {{kNoRoom, 0}, false}; }
+
+    [[nodiscard]] bool has_room() const { return text.data() != kNoRoom; }
+
+    static constexpr char kNoRoom[] = "";  ///< known by its address
 };
 
 /// Gives the value for `subject`. `suffix` is what follows the name of a prefix row ("foo" for

@@ -116,6 +116,9 @@ Verdict find_index(Exchange& exchange, const void* settings) {
     bool is_directory_known = false;
     for (const script::Template& text : *index.names) {
         const std::string_view name = exchange.render(text);
+        if (name.data() == nullptr) {
+            return exchange.finish(500);
+        }
         if (name.starts_with('/')) {
             http::tell(exchange, http::Topic::Redirect, "index", "{} is taken unseen", name);
             return exchange.redirect_to(name, request.args);

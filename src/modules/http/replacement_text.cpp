@@ -36,8 +36,13 @@ std::string_view render_escaped(Exchange& exchange, const script::Template& text
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const script::Part& part = text.parts()[i];
         const bool is_literal = part.row == nullptr && part.capture == 0;
-        std::string_view value =
-            is_literal ? part.text : evaluate(part, &exchange, arena, exchange.captures).text;
+        const script::Value found = is_literal
+                                        ? script::Value{part.text}
+                                        : evaluate(part, &exchange, arena, exchange.captures);
+        if (!found.has_room()) {
+            return {};
+        }
+        std::string_view value = found.text;
         if (part.capture != 0) {
             value = escape(value, http::Escape::Argument, arena);
             if (value.data() == nullptr && !value.empty()) {

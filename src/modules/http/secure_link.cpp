@@ -14,6 +14,7 @@
 #include "proto/http/site.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
+#include "script/value_text.h"
 
 namespace sluice::modules {
 
@@ -146,8 +147,7 @@ script::Value judge_secret(const Exchange& exchange, std::string_view secret, Ar
             return script::Value::none();
         }
     }
-    const std::string_view kept = arena.copy(rest);
-    return kept.data() == nullptr ? script::Value::none() : script::Value{kept};
+    return script::kept_text(arena, rest);
 }
 
 script::Value get_secure_link(const void* subject, Arena& arena, std::string_view) {

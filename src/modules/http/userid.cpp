@@ -24,6 +24,7 @@
 #include "proto/http/site.h"
 #include "script/declared.h"
 #include "script/dialect.h"
+#include "script/value_text.h"
 #include "sys/process.h"
 
 namespace sluice::modules {
@@ -428,9 +429,8 @@ const UserIdConf* settings_of(const Exchange& exchange, UserIdMode least) {
 script::Value shown(Arena& arena, const UserIdConf& conf, const UserId& id) {
     std::array<char, kUserIdDigits> digits{};
     print_user_id(id, digits);
-    const std::string_view text = arena.copy(
-        fmt::format("{}={}", *conf.name, std::string_view(digits.data(), digits.size())));
-    return text.data() == nullptr ? script::Value::none() : script::Value{text};
+    return script::kept_text(
+        arena, fmt::format("{}={}", *conf.name, std::string_view(digits.data(), digits.size())));
 }
 
 script::Value get_got(const void* subject, Arena& arena, std::string_view) {

@@ -113,7 +113,8 @@ void write_lines(const Logged& logged, const AccessLogConf& conf) {
     for (const AccessLog& log : conf.logs->logs) {
         if (log.has_condition) {
             const std::string_view condition = logged.render(log.condition);
-            if (condition.empty() || condition == "0") {
+            // What cannot be known is logged: nobody hides by filling the request's memory.
+            if (condition.data() != nullptr && (condition.empty() || condition == "0")) {
                 continue;
             }
         }

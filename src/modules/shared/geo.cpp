@@ -78,8 +78,8 @@ struct GeoConf {};
 
 // ---- look-up ----
 
-/// The address that counts; size 0: none.
-net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
+/// The address that counts; size 0: none. Nothing: no room for the text of it.
+std::optional<net::IpBytes> address_for(const Geo& geo, const void* subject, Arena& arena) {
     const bool asks_proxies = !geo.proxies.empty();
     if (!geo.has_source) {
         const net::Address& peer = geo.access->peer(subject);
@@ -88,6 +88,9 @@ net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
     }
     const std::string_view text =
         geo.source.render(subject, arena, geo.access->captures(subject));
+    if (text.data() == nullptr) {
+        return std::nullopt;
+    }
     if (!asks_proxies) {
         return net::parse_ip(text).value_or(net::IpBytes{});
     }
@@ -96,16 +99,20 @@ net::IpBytes address_for(const Geo& geo, const void* subject, Arena& arena) {
                 : net::IpBytes{};
 }
 
-std::string_view compute(const script::Computed& self, const void* subject, Arena& arena) {
+script::Value compute(const script::Computed& self, const void* subject, Arena& arena) {
     const Geo& geo = static_cast<const Geo&>(self);
-    const net::IpBytes ip = net::unmapped(address_for(geo, subject, arena));
+    const std::optional<net::IpBytes> address = address_for(geo, subject, arena);
+    if (!address) {
+        return script::Value::no_room();
+    }
+    const net::IpBytes ip = net::unmapped(*address);
     switch (ip.size) {
         case 4:
-            return geo.values[geo.v4.find(key_v4(ip))];
+            return {geo.values[geo.v4.find(key_v4(ip))]};
         case 16:
-            return geo.values[geo.v6.find(key_v6(ip))];
+            return {geo.values[geo.v6.find(key_v6(ip))]};
         default:  // nginx's stand-in for what has no address: a Unix socket, or no text of one
-            return geo.values[geo.v4.find(KeyV4{UINT32_MAX})];
+            return {geo.values[geo.v4.find(KeyV4{UINT32_MAX})]};
     }
 }
 

@@ -22,6 +22,7 @@
 #include "script/computed.h"
 #include "script/dialect.h"
 #include "script/template_argument.h"
+#include "script/value_text.h"
 
 namespace sluice::modules {
 
@@ -47,11 +48,14 @@ struct Geoip2 : script::Computed {
 
 // ---- look-up ----
 
-/// The address that counts; size 0: none.
-net::IpBytes address_for(const Geoip2& self, const void* subject, Arena& arena) {
+/// The address that counts; size 0: none. Nothing: no room for the text of it.
+std::optional<net::IpBytes> address_for(const Geoip2& self, const void* subject, Arena& arena) {
     if (self.has_source) {
         const std::string_view text =
             self.source.render(subject, arena, self.access->captures(subject));
+        if (text.data() == nullptr) {
+            return std::nullopt;
+        }
         return net::unmapped(net::parse_ip(text).value_or(net::IpBytes{}));
     }
     const net::Address& peer = self.access->peer(subject);
@@ -61,26 +65,25 @@ net::IpBytes address_for(const Geoip2& self, const void* subject, Arena& arena) 
                                          self.conf->is_recursive.value));
 }
 
-std::string_view number(Arena& arena, std::uint64_t value) {
-    const fmt::format_int text(value);
-    return arena.copy({text.data(), text.size()});
-}
-
-std::string_view compute(const script::Computed& computed, const void* subject, Arena& arena) {
+script::Value compute(const script::Computed& computed, const void* subject, Arena& arena) {
     const Geoip2& self = static_cast<const Geoip2&>(computed);
     switch (self.metadata) {
         case Metadata::BuildEpoch:
-            return number(arena, build_epoch(*self.file));
+            return script::number_text(arena, build_epoch(*self.file));
         case Metadata::LastCheck:
-            return number(arena, static_cast<std::uint64_t>(self.file->taken.count()));
+            return script::number_text(arena, static_cast<std::uint64_t>(self.file->taken.count()));
         case Metadata::LastChange:
-            return number(arena, static_cast<std::uint64_t>(self.file->modified.count()));
+            return script::number_text(arena, static_cast<std::uint64_t>(self.file->modified.count()));
         case Metadata::None:
             break;
     }
-    const std::string_view found =
-        find_in_mmdb(*self.file, address_for(self, subject, arena), self.path, arena);
-    return found.data() == nullptr ? self.fallback : found;
+    const std::optional<net::IpBytes> address = address_for(self, subject, arena);
+    if (!address) {
+        return script::Value::no_room();
+    }
+    const std::string_view found = find_in_mmdb(*self.file, *address, self.path, arena);
+    const std::string_view text = found.data() == nullptr ? self.fallback : found;
+    return text.data() == nullptr ? script::Value::none() : script::Value{text};
 }
 
 // ---- settings ----

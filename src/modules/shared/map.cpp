@@ -15,6 +15,7 @@
 #include "script/dialect.h"
 #include "script/name_table.h"
 #include "script/template_argument.h"
+#include "script/value_text.h"
 
 namespace sluice::modules {
 
@@ -57,18 +58,18 @@ std::uint32_t find(const Map& map, const void* subject, std::string_view text) {
     return map.fallback;
 }
 
-std::string_view compute(const script::Computed& self, const void* subject, Arena& arena) {
+script::Value compute(const script::Computed& self, const void* subject, Arena& arena) {
     const Map& map = static_cast<const Map&>(self);
     const script::SubjectAccess& access = *map.access;
     const std::string_view text = map.source.render(subject, arena, access.captures(subject));
     if (text.data() == nullptr) {
-        return {};
+        return script::Value::no_room();
     }
     const std::uint32_t number = find(map, subject, text);
     if (number == script::NameTable::kNone) {
-        return "";
+        return {""};
     }
-    return map.values[number].render(subject, arena, access.captures(subject));
+    return script::built_text(map.values[number].render(subject, arena, access.captures(subject)));
 }
 
 // ---- settings ----

@@ -37,20 +37,20 @@ struct Split : script::Computed {
 
 struct SplitConf {};
 
-std::string_view compute(const script::Computed& self, const void* subject, Arena& arena) {
+script::Value compute(const script::Computed& self, const void* subject, Arena& arena) {
     const Split& split = static_cast<const Split&>(self);
     const std::string_view text =
         split.source.render(subject, arena, split.access->captures(subject));
     if (text.data() == nullptr) {
-        return {};
+        return script::Value::no_room();
     }
     const std::uint32_t hash = murmur2(text);
     for (const Share& share : split.shares) {
         if (hash < share.end || share.takes_rest) {
-            return share.value;
+            return {share.value};
         }
     }
-    return "";
+    return {""};
 }
 
 /// "12.34%" in hundredths of a per cent.

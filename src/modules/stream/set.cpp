@@ -5,7 +5,6 @@
 
 #include "conf/level.h"
 #include "modules/stream/features.h"
-#include "proto/stream/error_line.h"
 #include "proto/stream/session.h"
 #include "script/assignment.h"
 
@@ -37,7 +36,6 @@ Verdict set_all(Session& session, const void* settings) {
     for (const script::Assignment& one : static_cast<const SetConf*>(settings)->assignments) {
         const std::string_view text = session.render(one.value);
         if (text.data() == nullptr || !script::assign(one, &session, text)) {
-            stream::write_error(session, log::Level::Error, "no memory for what \"set\" gives");
             session.status = stream::kInternalError;
             return Verdict::Decided;
         }

@@ -171,12 +171,19 @@ class Exchange {
 
     /// A text rendered for this exchange; data() == nullptr: arena full, answer 500.
     [[nodiscard]] std::string_view render(const script::Template& text) {
-        return text.render(this, arena, captures);
+        const std::string_view out = text.render(this, arena, captures);
+        if (out.data() == nullptr) [[unlikely]] {
+            tell_no_room(text);
+        }
+        return out;
     }
 
     /// Runs the Log phase, releases body and pin, forgets the request: the exchange is as new. The
     /// arena is reset by the owner afterwards.
     void end();
+
+  private:
+    void tell_no_room(const script::Template& text) const;
 };
 
 /// Runs the phases from server rewrite to head (or from where a Waiting rule left off) until the

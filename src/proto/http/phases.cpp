@@ -294,6 +294,11 @@ int Exchange::note_body_trouble(const Error& error) const {
     return 500;
 }
 
+void Exchange::tell_no_room(const script::Template& text) const {
+    complain(*this, log::Level::Error, "no memory for \"{}\", the request has used {} bytes",
+             text.source(), arena.footprint());
+}
+
 Verdict Exchange::finish(int status) {
     if (ends_connection(status)) {
         reply.closes = true;

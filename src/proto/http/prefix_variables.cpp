@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/ascii.h"
 #include "proto/http/exchange.h"
 #include "proto/http/http_date.h"
+#include "script/value_text.h"
 
 namespace sluice::http {
 
@@ -40,16 +39,32 @@ bool is_named(std::string_view field, std::string_view variable) {
     return true;
 }
 
-Value joined(Arena& arena, std::string_view first, std::string_view glue, std::string_view second) {
-    const std::size_t size = first.size() + glue.size() + second.size();
+/// The pieces that `list` hands to what it is given, with `glue` between them. Built at once: a client
+/// may send a field as often as its head has room for.
+template <class List>
+Value joined(Arena& arena, std::string_view glue, const List& list) {
+    std::size_t count = 0;
+    std::size_t size = 0;
+    std::string_view last;
+    list([&](std::string_view piece) {
+        ++count;
+        size += piece.size();
+        last = piece;
+    });
+    if (count <= 1) {
+        return count == 0 ? Value::none() : Value{last};
+    }
+    size += (count - 1) * glue.size();
     char* const out = static_cast<char*>(arena.allocate(size, 1));
     if (out == nullptr) {
-        return Value::none();
+        return Value::no_room();
     }
     char* at = out;
-    for (const std::string_view part : {first, glue, second}) {
-        at = std::copy(part.begin(), part.end(), at);
-    }
+    list([&, is_first = true](std::string_view piece) mutable {
+        at = is_first ? at : std::copy(glue.begin(), glue.end(), at);
+        at = std::copy(piece.begin(), piece.end(), at);
+        is_first = false;
+    });
     return {{out, size}};
 }
 
@@ -73,8 +88,7 @@ Value member_field(const Reply& reply, Arena& arena, std::string_view name) {
         return optional(reply.content_type.empty() ? std::string_view{} : reply.content_type);
     }
     if (name == "content_length" && reply.length >= 0) {
-        const fmt::format_int text(reply.length);
-        return optional(arena.copy({text.data(), text.size()}));
+        return script::number_text(arena, reply.length);
     }
     if (name == "location") {
         return reply.location.empty() ? Value::none() : Value{reply.location};
@@ -85,7 +99,7 @@ Value member_field(const Reply& reply, Arena& arena, std::string_view name) {
     if (name == "last_modified" && reply.last_modified.count() >= 0) {
         std::array<char, kHttpDateSize> text{};
         format_http_date(reply.last_modified, text);
-        return optional(arena.copy({text.data(), text.size()}));
+        return script::kept_text(arena, {text.data(), text.size()});
     }
     if (name == "transfer_encoding" && reply.length < 0 && !reply.is_head_only) {
         return {"chunked"};
@@ -113,41 +127,45 @@ Value get_argument(const void* subject, Arena&, std::string_view name) {
 }
 
 Value get_request_field(const void* subject, Arena& arena, std::string_view name) {
-    Value value = Value::none();
-    for (const Header& header : of(subject).request.headers) {
-        if (!is_named(header.name, name)) {
-            continue;
+    const std::string_view glue = is_named("Cookie", name) ? "; " : ", ";
+    return joined(arena, glue, [&](auto&& take) {
+        for (const Header& header : of(subject).request.headers) {
+            if (is_named(header.name, name)) {
+                take(header.value);
+            }
         }
-        const std::string_view glue = header.field == Field::Cookie ? "; " : ", ";
-        value =
-            value.is_found ? joined(arena, value.text, glue, header.value) : Value{header.value};
-    }
-    return value;
+    });
 }
 
 Value get_reply_field(const void* subject, Arena& arena, std::string_view name) {
     const Reply& reply = of(subject).reply;
-    Value value = member_field(reply, arena, name);
-    if (!value.is_found) {
-        value = optional(find_prepared(reply.prepared_lines, name));
+    Value own = member_field(reply, arena, name);
+    if (!own.is_found && own.has_room()) {
+        own = optional(find_prepared(reply.prepared_lines, name));
     }
-    for (const ReplyHeader* header = reply.headers; header != nullptr; header = header->next) {
-        if (is_named(header->name, name)) {
-            value = value.is_found ? joined(arena, value.text, ", ", header->value)
-                                   : Value{header->value};
+    if (!own.has_room()) {
+        return own;
+    }
+    return joined(arena, ", ", [&](auto&& take) {
+        if (own.is_found) {
+            take(own.text);
         }
-    }
-    return value;
+        for (const ReplyHeader* at = reply.headers; at != nullptr; at = at->next) {
+            if (is_named(at->name, name)) {
+                take(at->value);
+            }
+        }
+    });
 }
 
 Value get_reply_trailer(const void* subject, Arena& arena, std::string_view name) {
-    Value value = Value::none();
-    for (const ReplyHeader* at = of(subject).reply.trailers; at != nullptr; at = at->next) {
-        if (is_named(at->name, name)) {
-            value = value.is_found ? joined(arena, value.text, ", ", at->value) : Value{at->value};
+    return joined(arena, ", ", [&](auto&& take) {
+        for (const ReplyHeader* at = of(subject).reply.trailers; at != nullptr; at = at->next) {
+            if (is_named(at->name, name)) {
+                take(at->value);
+            }
         }
-    }
-    return value;
+    });
 }
 
 Value get_cookie(const void* subject, Arena&, std::string_view name) {

@@ -101,7 +101,7 @@ Value get_scheme(const void*, Arena&, std::string_view) {
 Value get_status(const void* subject, Arena& arena, std::string_view) {
     std::array<char, 3> text{};
     put_digits(text.data(), of(subject).reply.status, 3);
-    return optional(arena.copy({text.data(), text.size()}));
+    return script::kept_text(arena, {text.data(), text.size()});
 }
 
 Value get_bytes_sent(const void* subject, Arena& arena, std::string_view) {
@@ -131,7 +131,7 @@ Exchange& writable(const void* subject) {
 
 Value get_document_root(const void* subject, Arena&, std::string_view) {
     return of(subject).location == nullptr ? Value::none()
-                                           : optional(document_root(writable(subject)));
+                                           : script::built_text(document_root(writable(subject)));
 }
 
 Value get_realpath_root(const void* subject, Arena& arena, std::string_view) {
@@ -140,10 +140,10 @@ Value get_realpath_root(const void* subject, Arena& arena, std::string_view) {
     }
     const std::string_view root = arena.copy(document_root(writable(subject)));
     if (root.data() == nullptr) {
-        return Value::none();
+        return Value::no_room();
     }
     const auto path = sys::real_path(root.data());
-    return path ? optional(arena.copy(*path)) : Value::none();
+    return path ? script::kept_text(arena, *path) : Value::none();
 }
 
 Value get_completion(const void* subject, Arena&, std::string_view) {
@@ -182,7 +182,7 @@ Value get_request_id(const void* subject, Arena& arena, std::string_view) {
         }
         exchange.request_id = arena.copy({text.data(), text.size()});
     }
-    return optional(exchange.request_id);
+    return script::built_text(exchange.request_id);
 }
 
 Value get_content_length(const void* subject, Arena&, std::string_view) {

@@ -89,4 +89,10 @@ void Session::end() {
     rule_ = 0;
 }
 
+void Session::tell_no_room(const script::Template& text) const {
+    write_error(*this, complaint_level(*this, log::Level::Error),
+                "no memory for \"{}\", the session has used {} bytes", text.source(),
+                arena.footprint());
+}
+
 }  // namespace sluice::stream

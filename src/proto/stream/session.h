@@ -96,7 +96,11 @@ class Session {
 
     /// A text rendered for this session; data() == nullptr: arena full.
     [[nodiscard]] std::string_view render(const script::Template& text) {
-        return text.render(this, arena, captures);
+        const std::string_view out = text.render(this, arena, captures);
+        if (out.data() == nullptr) [[unlikely]] {
+            tell_no_room(text);
+        }
+        return out;
     }
 
     /// Chooses the server by the name that the client asks for; the one of the port stays where
@@ -125,6 +129,8 @@ class Session {
     void end();
 
   private:
+    void tell_no_room(const script::Template& text) const;
+
     Phase phase_ = Phase::PostAccept;
     std::uint16_t rule_ = 0;
 };

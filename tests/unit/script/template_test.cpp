@@ -26,7 +26,12 @@ Value get_missing(const void*, Arena&, std::string_view) {
     return Value::none();
 }
 
+Value get_too_long(const void*, Arena&, std::string_view) {
+    return Value::no_room();
+}
+
 constexpr VariableRow kRows[] = {
+    {.name = "too_long", .get = get_too_long, .sentence = "Finds no room."},
     {.name = "host", .get = get_host, .sentence = "Name asked for."},
     {.name = "missing", .get = get_missing, .sentence = "Never there."},
     {.name = "arg_", .get = get_suffix, .sentence = "Argument.", .is_prefix = true},
@@ -49,6 +54,18 @@ class TemplateTest : public testing::Test {
     Arena arena_;
     Subject subject_{.host = "a.example"};
 };
+
+TEST_F(TemplateTest, IsNoTextWhereAVariableFindsNoRoom) {
+    for (const char* const text : {"$too_long", "a$too_long", "$host$too_long$missing"}) {
+        const auto compiled = Template::compile(text, kTable, arena_);
+
+        EXPECT_EQ(compiled->render(&subject_, arena_).data(), nullptr) << text;
+    }
+    EXPECT_FALSE(Value::no_room().is_found);
+    EXPECT_TRUE(Value::no_room().text.empty());
+    EXPECT_TRUE(Value::none().has_room());
+    EXPECT_TRUE(Value{""}.has_room());
+}
 
 TEST_F(TemplateTest, RendersVariablesBetweenLiterals) {
     EXPECT_EQ(rendered("http://$host/x"), "http://a.example/x");
