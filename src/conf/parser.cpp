@@ -12,7 +12,7 @@ namespace sluice::conf {
 namespace {
 
 const char* reason(int code) {
-    return std::strerror(code);  // one thread; the text is copied at once
+    return std::strerror(code);  // NOLINT(concurrency-mt-unsafe): one thread; copied at once
 }
 
 /// The name under which messages show the text of -g, as nginx's do.
