@@ -18,8 +18,14 @@ class Link {
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
+    /// Called in each of the two processes before the clock runs.
+    virtual void begin() {}
+
     /// Sends one message whole. Blocks: while the other side is behind.
     virtual void send(std::span<const char> message) = 0;
+    /// Sends on what send() has held back; the sender has no more to say for now.
+    virtual void flush() {}
+
     /// Receives one message; its size is `message`'s, as both sides agreed. Blocks: until it came.
     virtual void receive(std::span<char> message) = 0;
 };
@@ -41,16 +47,23 @@ struct Kind {
     TextFigures text;
 };
 
+/// The kind that is held against the pipe.
+inline constexpr std::string_view kRing = "shared ring";
+
 inline constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
 /// Every kind, in the order of the table.
 [[nodiscard]] std::span<const Kind> kinds();
 
 // The tables of each file of links.
+[[nodiscard]] std::span<const Kind> lane_kinds();        ///< the server's own ring: lane_links.cpp
 [[nodiscard]] std::span<const Kind> descriptor_kinds();  ///< pipes, sockets: descriptor_links.cpp
 [[nodiscard]] std::span<const Kind> queue_kinds();       ///< message queues: queue_links.cpp
 [[nodiscard]] std::span<const Kind> memory_kinds();      ///< shared memory: memory_links.cpp
 [[nodiscard]] std::span<const Kind> signal_kinds();      ///< no bytes: signal_links.cpp
+
+/// Lets this process's page table know every page of shared memory: no fault comes in the middle of a run.
+void map_pages(std::span<char> memory);
 
 /// Ends the process: says what was tried and errno.
 [[noreturn]] void fail(std::string_view what);

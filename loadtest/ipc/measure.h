@@ -16,10 +16,17 @@ namespace sluice::ipc_bench {
 /// Nanoseconds of the monotonic clock.
 [[nodiscard]] std::int64_t now_ns();
 
-/// Wall time of one message, in nanoseconds: `count` messages of `size` bytes from this process to
-/// a child, from the first send to the child's word that it has all of them. Every message's
-/// number is checked on arrival. Blocks: for the run.
-[[nodiscard]] double message_ns(const Kind& kind, std::size_t size, std::uint64_t count);
+/// How many messages of which size.
+struct Load {
+    std::size_t size = 0;
+    std::uint64_t count = 0;
+    bool is_checked_whole = false;  ///< every byte of every message differs and is checked; not for speeds
+};
+
+/// Wall time of one message, in nanoseconds: from this process to a child, from the first send to the
+/// child's word that it has all of them. Both have a copy of each message of their own: nothing is
+/// made or looked at in place. Every message's number is checked on arrival. Blocks: for the run.
+[[nodiscard]] double message_ns(const Kind& kind, const Load& load);
 
 /// Round-trip times in nanoseconds.
 struct RoundTrip {
@@ -30,6 +37,10 @@ struct RoundTrip {
 
 /// There and back again `rounds` times, with two links of `kind`. Blocks: for the run.
 [[nodiscard]] RoundTrip round_trip(const Kind& kind, std::size_t size, std::size_t rounds);
+
+/// Time in nanoseconds in which a cache line goes to the other processor and comes back, the median:
+/// tells whether the two have a cache in common. Blocks: for milliseconds.
+[[nodiscard]] double line_ns();
 
 /// What one event costs with select, poll and epoll where `idle` other descriptors are watched.
 struct WaitCost {

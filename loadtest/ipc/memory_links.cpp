@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Links over shared memory: the server's own log lane, and rings of slots whose two counters are
-// kept by semaphores, by a mutex with condition variables, or by futexes.
+// Links over shared memory that sleep: rings of slots whose two counters are kept by semaphores, by
+// a mutex with condition variables, or by futexes.
 // Runs in: ipc_bench, both of its processes.
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <climits>
 #include <cstring>
@@ -12,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -22,8 +19,6 @@
 #include <unistd.h>
 
 #include "ipc/link.h"
-#include "shm/lane_reader.h"
-#include "shm/lane_writer.h"
 
 namespace sluice::ipc_bench {
 
@@ -55,87 +50,6 @@ char* map_system_v(std::size_t size) {
     }
     return static_cast<char*>(at);
 }
-
-// ---- the lane: neither side ever sleeps in the kernel ----
-
-/// A while of looking again; then the processor goes to whoever else wants it. Whoever looked
-/// after every record would take the cache line with the counter from the other side each time:
-/// the pauses between two looks let records gather.
-class Patience {
-  public:
-    void wait() {
-        if (++looks_ < kLooks) {
-            for (int i = 0; i < kPauses; ++i) {
-                __builtin_ia32_pause();
-            }
-        } else {
-            ::sched_yield();
-        }
-    }
-
-  private:
-    static constexpr int kLooks = 200;
-    static constexpr int kPauses = 32;
-    int looks_ = 0;
-};
-
-class LaneLink final : public Link {
-  public:
-    explicit LaneLink(std::size_t) {
-        char* const at = map_posix(sizeof(shm::LaneControl) + kCapacity);
-        lane_ = {.control = new (at) shm::LaneControl,
-                 .bytes = at + sizeof(shm::LaneControl),
-                 .capacity = kCapacity};
-        writer_ = shm::LaneWriter(lane_);
-        reader_ = shm::LaneReader(lane_);
-    }
-
-    ~LaneLink() override { ::munmap(lane_.control, sizeof(shm::LaneControl) + kCapacity); }
-
-    void send(std::span<const char> message) override {
-        while (!message.empty()) {
-            const auto part = message.first(std::min(message.size(), kPart));
-            Patience patience;
-            while (!writer_.append({.type = shm::RecordType::Access}, {part.data(), part.size()})) {
-                patience.wait();
-            }
-            message = message.subspan(part.size());
-        }
-    }
-
-    void receive(std::span<char> message) override {
-        while (!message.empty()) {
-            if (next_ == count_) {
-                refill();
-            }
-            const std::string_view part = batch_[next_++].body;
-            std::memcpy(message.data(), part.data(), part.size());
-            message = message.subspan(part.size());
-        }
-    }
-
-  private:
-    static constexpr std::size_t kCapacity = 256 * 1024;
-    static constexpr std::size_t kPart = 16 * 1024;
-
-    void refill() {
-        reader_.advance();
-        Patience patience;
-        while ((count_ = reader_.peek(batch_)) == 0) {
-            patience.wait();
-        }
-        next_ = 0;
-    }
-
-    shm::Lane lane_;
-    shm::LaneWriter writer_;
-    shm::LaneReader reader_;
-    std::array<shm::Record, 32> batch_;
-    std::size_t next_ = 0;
-    std::size_t count_ = 0;
-};
-
-// ---- slots: a ring of whole messages, both sides sleep when they must ----
 
 /// Counts free and full slots by two System V semaphores.
 class SystemVCounts {
@@ -314,6 +228,8 @@ class SlotLink final : public Link {
 
     ~SlotLink() override { Mapping::unmap(at_, size_); }
 
+    void begin() override { map_pages({at_, size_}); }
+
     void send(std::span<const char> message) override {
         counts_.take_free();
         std::memcpy(slot(), message.data(), message.size());
@@ -346,7 +262,6 @@ std::unique_ptr<Link> make(std::size_t message) {
 }
 
 constexpr Kind kTable[] = {
-    {"shared ring", "the server's log lane, 256 KiB", kNoLimit, &make<LaneLink>, {45, 0.5}},
     {"System V shm + semaphores", "64 slots", kNoLimit, &make<SlotLink<SystemVMapping, SystemVCounts>>, {}},
     {"System V shm + mutex", "64 slots, conditions", kNoLimit, &make<SlotLink<SystemVMapping, MutexCounts>>, {}},
     {"System V shm + futex", "64 slots", kNoLimit, &make<SlotLink<SystemVMapping, FutexCounts>>, {}},

@@ -22,7 +22,6 @@ constexpr int kLine = 24;
 constexpr int kHead = 72;   // a panel's title and space above its plot
 constexpr int kFoot = 34;   // the scale below it
 constexpr int kWaitHeight = 260;
-constexpr std::string_view kRing = "shared ring";
 
 /// From `least` to `most` on `size` units.
 struct Scale {
@@ -98,34 +97,37 @@ void add_bars(Picture& picture, const std::vector<Bar>& bars) {
     int y = top + 4;
     for (const Bar& bar : bars) {
         const double width = std::max(2.0, scale.at(bar.value));
+        const double dot = scale.at(bar.in_texts);
+        const double behind = bar.in_texts > 0 && dot + 60 > width ? std::max(width, dot) : width;  // the label stands clear of the dot
         fmt::format_to(picture.end(),
                        "<text x=\"{0}\" y=\"{1}\" text-anchor=\"end\">{2}</text>"
                        "<rect x=\"{3}\" y=\"{4}\" width=\"{5:.1f}\" height=\"16\" rx=\"2\" fill=\"{6}\"/>"
-                       "<text x=\"{7:.1f}\" y=\"{1}\">{8}</text>\n",
+                       "<text x=\"{7:.1f}\" y=\"{1}\" stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\">{8}</text>\n",
                        kLeft - 8, y + 13, bar.name, kLeft, y, width,
-                       bar.name == kRing ? "#1769aa" : "#6b8f3d", kLeft + width + 12, bar.label);
+                       bar.name.starts_with(kRing) ? "#1769aa" : "#6b8f3d", kLeft + behind + 12, bar.label);
         if (bar.in_texts > 0) {
             fmt::format_to(picture.end(), "<circle cx=\"{:.1f}\" cy=\"{}\" r=\"5\" fill=\"#c62828\"/>\n",
-                           kLeft + scale.at(bar.in_texts), y + 8);
+                           kLeft + dot, y + 8);
         }
         y += kLine;
     }
     picture.height = bottom + kFoot;
 }
 
-void add_messages(Picture& picture, const Report& report) {
+/// One panel of a time in milliseconds that has a figure in the texts.
+void add_transfer(Picture& picture, const Report& report, std::string_view title, double Row::* here,
+                  double TextFigures::* in_texts) {
     std::vector<Bar> bars;
     for (const Row& row : report.rows) {
-        if (row.million_ms > 0) {
+        if (row.*here > 0) {
             bars.push_back({.name = row.kind->name,
-                            .value = row.million_ms * 1e6,
-                            .in_texts = row.kind->text.million_ms * 1e6,
-                            .label = fmt::format("{:.0f} ms", row.million_ms)});
+                            .value = row.*here * 1e6,
+                            .in_texts = row.kind->text.*in_texts * 1e6,
+                            .label = fmt::format("{:.0f} ms", row.*here)});
         }
     }
     if (!bars.empty()) {
-        add_title(picture, "1,000,000 messages of 1 KB between two processes",
-                  "shorter is better; the dot is the figure of the founding texts");
+        add_title(picture, title, "shorter is better; logarithmic; the red dot is the figure of the founding texts");
         add_bars(picture, bars);
     }
 }
@@ -135,10 +137,10 @@ void add_round_trips(Picture& picture, const Report& report) {
     for (const Row& row : report.rows) {
         bars.push_back({.name = row.kind->name,
                         .value = row.round_trip.median,
-                        .label = fmt::format("{:.1f} µs", row.round_trip.median / 1e3)});
+                        .label = fmt::format("{:.1f} µs, p99 {:.0f} µs", row.round_trip.median / 1e3, row.round_trip.p99 / 1e3)});
     }
     if (!bars.empty()) {
-        add_title(picture, "There and back again with 64 bytes", "median; shorter is better");
+        add_title(picture, "There and back again with 64 bytes", "median; shorter is better; logarithmic");
         add_bars(picture, bars);
     }
 }
@@ -147,6 +149,7 @@ struct Curve {
     std::string_view name;
     std::string_view colour;
     double WaitCost::* cost;
+    std::string_view dashes;  ///< select and poll lie on each other
 };
 
 void add_curve(Picture& picture, const Report& report, const Curve& curve, const Scale& up, int bottom) {
@@ -160,23 +163,23 @@ void add_curve(Picture& picture, const Report& report, const Curve& curve, const
         fmt::format_to(std::back_inserter(points), "{:.1f},{:.1f} ", x, y);
     }
     fmt::format_to(picture.end(),
-                   "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\"/>"
+                   "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\" stroke-dasharray=\"{}\"/>"
                    "<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"{}\">{}</text>\n",
-                   points, curve.colour, x + 8, y + (curve.name == "select" ? -6 : 8), curve.colour, curve.name);
+                   points, curve.colour, curve.dashes, x + 8, y + (curve.name == "select" ? -6 : 8), curve.colour, curve.name);
 }
 
 void add_waiting(Picture& picture, const Report& report) {
-    constexpr Curve kCurves[] = {{"select", "#c62828", &WaitCost::select_ns},
-                                 {"poll", "#b26a00", &WaitCost::poll_ns},
-                                 {"epoll", "#1769aa", &WaitCost::epoll_ns}};
+    constexpr Curve kCurves[] = {{"select", "#c62828", &WaitCost::select_ns, "none"},
+                                 {"poll", "#e8a33d", &WaitCost::poll_ns, "6 6"},
+                                 {"epoll", "#1769aa", &WaitCost::epoll_ns, "none"}};
     if (report.waiting.empty()) {
         return;
     }
-    add_title(picture, "One event among idle descriptors", "time of the wait with its write and read, by the number of idle ones");
+    add_title(picture, "One event among idle descriptors", "time of the wait with its write and read, by the number of idle ones; both scales logarithmic");
     const int top = picture.height + kHead - 16;
     const int bottom = top + kWaitHeight;
     const Scale across{.least = 10, .most = 100'000};
-    const Scale up{.least = 100, .most = 1e8, .size = kWaitHeight};
+    const Scale up{.least = 100, .most = 1e7, .size = kWaitHeight};
     for (double tick = across.least; tick <= across.most; tick *= 10) {
         fmt::format_to(picture.end(),
                        "<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#777\">{:.0f}</text>\n",
@@ -198,7 +201,9 @@ void add_waiting(Picture& picture, const Report& report) {
 
 std::string as_svg(const Report& report) {
     Picture picture;
-    add_messages(picture, report);
+    add_transfer(picture, report, "1,000,000 messages of 1 KB between two processes", &Row::million_ms,
+                 &TextFigures::million_ms);
+    add_transfer(picture, report, "1 GB as a stream", &Row::gigabyte_ms, &TextFigures::gigabyte_ms);
     add_round_trips(picture, report);
     add_waiting(picture, report);
     return fmt::format(

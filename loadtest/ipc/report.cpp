@@ -3,7 +3,10 @@
 // Runs in: ipc_bench.
 #include "ipc/report.h"
 
+#include <algorithm>
+#include <functional>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,13 +39,21 @@ std::string millis_text(double ms) {
     return ms < 10 ? fmt::format("{:.1f} ms", ms) : fmt::format("{:.0f} ms", ms);
 }
 
-const Row* find(const Report& report, std::string_view name) {
-    for (const Row& row : report.rows) {
-        if (row.kind->name == name) {
-            return &row;
-        }
+void keep_least(Row& row, const Row& other) {
+    for (std::size_t i = 0; i < row.message_ns.size(); ++i) {
+        row.message_ns[i] = std::min(row.message_ns[i], other.message_ns[i]);
     }
-    return nullptr;
+    row.million_ms = std::min(row.million_ms, other.million_ms);
+    row.gigabyte_ms = std::min(row.gigabyte_ms, other.gigabyte_ms);
+    if (other.round_trip.median < row.round_trip.median) {
+        row.round_trip = other.round_trip;
+    }
+}
+
+/// `part` of one: which of the values is to have so many below it.
+double quantile(std::vector<double> values, double part) {
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(static_cast<double>(values.size() - 1) * part)];
 }
 
 void add_messages(std::string& out, const Report& report) {
@@ -51,7 +62,7 @@ void add_messages(std::string& out, const Report& report) {
     for (const std::size_t size : report.sizes) {
         fmt::format_to(to, " {} |", size_text(size));
     }
-    fmt::format_to(to, " 1 M × 1 KB | in the texts | 1 GB | in the texts |"
+    fmt::format_to(to, " 1 M × 1 KB in the texts | here | 1 GB in the texts | here |"
                        " round trip 64 B, median | p99 | p99.9 |\n|---|---|");
     for (std::size_t i = 0; i < report.sizes.size() + 7; ++i) {
         out += "---|";
@@ -62,9 +73,9 @@ void add_messages(std::string& out, const Report& report) {
         for (const double ns : row.message_ns) {
             fmt::format_to(to, " {} |", time_text(ns));
         }
-        fmt::format_to(to, " {} | {} | {} | {} | {} | {} | {} |\n", millis_text(row.million_ms),
-                       millis_text(row.kind->text.million_ms), millis_text(row.gigabyte_ms),
-                       millis_text(row.kind->text.gigabyte_ms), time_text(row.round_trip.median),
+        fmt::format_to(to, " {} | {} | {} | {} | {} | {} | {} |\n", millis_text(row.kind->text.million_ms),
+                       millis_text(row.million_ms), millis_text(row.kind->text.gigabyte_ms),
+                       millis_text(row.gigabyte_ms), time_text(row.round_trip.median),
                        time_text(row.round_trip.p99), time_text(row.round_trip.p999));
     }
 }
@@ -87,25 +98,84 @@ void add_fan_out(std::string& out, const Report& report) {
     }
 }
 
+template <class Value>
+std::vector<double> each(const std::vector<Turn>& turns, const Value& value) {
+    std::vector<double> out;
+    for (const Turn& turn : turns) {
+        out.push_back(std::invoke(value, turn));
+    }
+    return out;
+}
+
+void add_turns(std::string& out, std::string_view name, const std::vector<Turn>& turns) {
+    if (turns.empty()) {
+        return;
+    }
+    const std::vector<double> ratios = each(turns, &Turn::ratio);
+    fmt::format_to(std::back_inserter(out), "| {} | {} | {:.0f} ns | {:.1f} ns | {:.0f} ns | {:.1f} | {:.1f} to {:.1f} |\n",
+                   name, turns.size(), quantile(each(turns, &Turn::line_ns), 0.5),
+                   quantile(each(turns, &Turn::ring_ns), 0.5), quantile(each(turns, &Turn::pipe_ns), 0.5),
+                   quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75));
+}
+
+/// All turns, and apart by what the cache line tells of the processors.
+void add_duel(std::string& out, const Report& report) {
+    struct Place {
+        std::string_view name;
+        double most_ns;  ///< of a cache line there and back
+    };
+
+    constexpr Place kPlaces[] = {{"a cache in common", 250}, {"none in common", 2000}, {"busy with other work", 1e18}};
+    out += "\nShared ring and pipe right after each other, messages of 1 KB; medians:\n\n"
+           "| processors | turns | cache line there and back | ring | pipe | ratio | its middle half |\n|---|---|---|---|---|---|---|\n";
+    double least = 0;
+    for (const Place& place : kPlaces) {
+        std::vector<Turn> turns;
+        std::copy_if(report.turns.begin(), report.turns.end(), std::back_inserter(turns),
+                     [&](const Turn& turn) { return turn.line_ns > least && turn.line_ns <= place.most_ns; });
+        add_turns(out, place.name, turns);
+        least = place.most_ns;
+    }
+    add_turns(out, "all", report.turns);
+    fmt::format_to(std::back_inserter(out), "\nThe shared ring carries 1 KB messages {:.1f} × as fast as a pipe.\n",
+                   report.ring_to_pipe());
+}
+
 }  // namespace
 
 double Report::ring_to_pipe() const {
-    const Row* const ring = find(*this, "shared ring");
-    const Row* const pipe = find(*this, "pipe");
-    return ring == nullptr || pipe == nullptr || ring->million_ms <= 0
-               ? 0
-               : pipe->million_ms / ring->million_ms;
+    return turns.empty() ? 0 : quantile(each(turns, &Turn::ratio), 0.5);
+}
+
+void Report::add_round(std::vector<Row> measured) {
+    ++rounds;
+    if (rows.empty()) {
+        rows = std::move(measured);
+        return;
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        keep_least(rows[i], measured[i]);
+    }
 }
 
 std::string as_markdown(const Report& report) {
-    std::string out = "Time per message, two processes, one direction:\n\n";
-    add_messages(out, report);
-    out += "\nTime of one event with its write and read, among idle descriptors:\n";
-    add_waiting(out, report);
-    out += "\nProcessor time for 64 KiB of one stream and each of its viewers:\n";
-    add_fan_out(out, report);
-    fmt::format_to(std::back_inserter(out), "\nThe shared ring carries 1 KB messages {:.1f} × as fast as a pipe.\n",
-                   report.ring_to_pipe());
+    std::string out;
+    if (!report.rows.empty()) {
+        out = fmt::format("Time per message, two processes, one direction; the least of {} round{}:\n\n",
+                          report.rounds, report.rounds == 1 ? "" : "s");
+        add_messages(out, report);
+    }
+    if (!report.waiting.empty()) {
+        out += "\nTime of one event with its write and read, among idle descriptors:\n";
+        add_waiting(out, report);
+    }
+    if (!report.fan_out.empty()) {
+        out += "\nProcessor time for 64 KiB of one stream and each of its viewers:\n";
+        add_fan_out(out, report);
+    }
+    if (!report.turns.empty()) {
+        add_duel(out, report);
+    }
     if (report.is_quick) {
         out += "A quick run: fewer messages, figures scaled up.\n";
     }
@@ -145,6 +215,13 @@ std::string as_json(const Report& report) {
     for (const FanCost& row : report.fan_out) {
         fmt::format_to(to, "{}\n    {{\"viewers\": {}, \"copy_us\": {:.2f}, \"tee_us\": {:.2f}}}", separator,
                        row.viewers, row.copy_us, row.tee_us);
+        separator = ",";
+    }
+    out += "\n  ],\n  \"turns\": [";
+    separator = "";
+    for (const Turn& turn : report.turns) {
+        fmt::format_to(to, "{}\n    {{\"line_ns\": {:.0f}, \"ring_ns\": {:.2f}, \"pipe_ns\": {:.1f}}}", separator,
+                       turn.line_ns, turn.ring_ns, turn.pipe_ns);
         separator = ",";
     }
     fmt::format_to(to, "\n  ],\n  \"ring_to_pipe\": {:.2f}\n}}\n", report.ring_to_pipe());

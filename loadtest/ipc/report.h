@@ -20,14 +20,29 @@ struct Row {
     RoundTrip round_trip;            ///< of 64 bytes
 };
 
+/// Ring and pipe right after each other, in nanoseconds.
+struct Turn {
+    double line_ns = 0;  ///< a cache line to the other processor and back
+    double ring_ns = 0;  ///< one message of 1 KB
+    double pipe_ns = 0;
+
+    [[nodiscard]] double ratio() const { return pipe_ns / ring_ns; }
+};
+
 struct Report {
     std::vector<std::size_t> sizes;
-    std::vector<Row> rows;
+    std::vector<Row> rows;  ///< the least of all rounds, which other work can only add to
+    std::size_t rounds = 0;
+    std::vector<Turn> turns;
     std::vector<WaitCost> waiting;
     std::vector<FanCost> fan_out;
     bool is_quick = false;
 
-    /// How many times faster the shared ring carries 1 KB messages than a pipe; 0 if not measured.
+    /// Takes the rows of one more round.
+    void add_round(std::vector<Row> measured);
+
+    /// How many times faster the shared ring carries 1 KB messages than a pipe: the median of the turns;
+    /// 0 if not measured.
     [[nodiscard]] double ring_to_pipe() const;
 };
 

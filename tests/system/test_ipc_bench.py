@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""ipc_bench: every mechanism carries its messages whole, and the reports can be read. No speeds."""
+"""ipc_bench: every mechanism carries its messages whole (a quick run checks every byte), and the reports can
+be read. No speeds."""
 
 import json
 import os
@@ -13,7 +14,7 @@ from support.harness import BINARY
 from support.waiting import DEADLINE
 
 BENCH = Path(BINARY).parent / "loadtest" / "ipc_bench"
-WITH_BYTES = {"shared ring", "System V shm + semaphores", "System V shm + mutex", "System V shm + futex",
+WITH_BYTES = {"shared ring", "shared ring, one by one", "shared ring, small", "System V shm + semaphores", "System V shm + mutex", "System V shm + futex",
               "POSIX shm + semaphores", "POSIX shm + mutex", "POSIX shm + futex", "pipe", "FIFO",
               "socketpair", "Unix stream", "Unix seqpacket", "Unix datagram",
               "TCP loopback", "UDP loopback", "POSIX queue", "System V queue"}
@@ -43,11 +44,26 @@ class IpcBench(unittest.TestCase):
         for name, row in rows.items():
             self.assertLessEqual(row["round_trip_ns"]["p50"], row["round_trip_ns"]["p999"], name)
             self.assertIn(f"| {name} |", result.stdout)
+        self.assertEqual(len(report["turns"]), 3)
+        self.assertGreater(report["ring_to_pipe"], 0)
+        self.assertIn("The shared ring carries 1 KB messages", result.stdout)
         self.assertEqual([row["idle"] for row in report["waiting"]][:3], [10, 100, 1000])
         self.assertEqual([row["viewers"] for row in report["fan_out"]], [1, 10, 100])
         self.assertIn("| viewers | read, then send to each | tee and splice |", result.stdout)
         words = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
         self.assertLessEqual(WITH_BYTES | WITHOUT_BYTES | {"select", "poll", "epoll"}, words)
+
+    def test_ring_against_pipe_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = bench("--quick", "--only", "turns", "--json", f"{folder}/a.json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            report = json.loads(Path(folder, "a.json").read_text())
+
+        self.assertEqual((report["mechanisms"], report["waiting"], report["fan_out"]), ([], [], []))
+        for turn in report["turns"]:
+            self.assertGreater(min(turn.values()), 0, turn)
+        ratios = sorted(turn["pipe_ns"] / turn["ring_ns"] for turn in report["turns"])
+        self.assertAlmostEqual(report["ring_to_pipe"], ratios[1], delta=ratios[1] / 10)
 
     def test_calibration_names_every_threshold_of_the_table(self):
         result = bench("--calibrate", "--quick")
