@@ -75,6 +75,15 @@ void Checker::start(Checked& checked) {
 
 void Checker::on_verdict(Checked& checked, std::string_view why) {
     const Millis now = loop_.now();
+    if (const Error& trouble = checked.probe.trouble(); trouble.code != 0) {
+        // Our own want of descriptors says nothing of the peer: all would be left out at once.
+        if (troubles_.ask(now)) {
+            log::write(log::Level::Crit, "{}, peer {} in upstream \"{}\" is not checked",
+                       log::Failure{trouble}, checked.peer->name, group_.name());
+        }
+        loop_.arm(checked, pause());
+        return;
+    }
     PeerState& state = *checked.peer->state;
     bool has_changed = false;
     {

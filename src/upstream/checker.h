@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "event/loop.h"
+#include "log/rate_limit.h"
 #include "upstream/group.h"
 #include "upstream/probe.h"
 
@@ -48,6 +49,7 @@ class Checker {
     PeerSetRef set_;
     std::vector<std::unique_ptr<Checked>> checked_;
     std::uint64_t random_ = 0;
+    log::RateLimit troubles_{Millis(10'000)};
 };
 
 }  // namespace sluice::upstream

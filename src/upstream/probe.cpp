@@ -55,8 +55,12 @@ void Probe::start(const net::Address& address) {
     cancel();
     sent_ = 0;
     answer_.clear();
+    trouble_ = {};
     state_ = State::Connecting;
-    if (!open(address)) {
+    if (const Result<> opened = open(address); !opened) {
+        if (opened.error().op != std::string_view("connect()")) {
+            trouble_ = opened.error();
+        }
         return end(kConnecting);
     }
     loop_.arm(*this, spec_.is_udp && spec_.judge == nullptr ? std::min(spec_.timeout, kRefusalTime)

@@ -18,7 +18,8 @@ namespace sluice::upstream {
 class Probe : private event::Pollable, private event::Timer {
   public:
     /// Called once per start(), never from inside it. `why` tells what was being done, in log
-    /// lines; empty where the check passed. The Probe may be started again there, not destroyed.
+    /// lines; empty where the check passed. With a trouble() the peer was not asked, and there is
+    /// no verdict. The Probe may be started again there, not destroyed.
     using Done = void (*)(void* owner, std::string_view why);
 
     Probe(event::Loop& loop, const CheckSpec& spec, void* owner, Done done);
@@ -31,6 +32,9 @@ class Probe : private event::Pollable, private event::Timer {
     void cancel();
 
     [[nodiscard]] bool is_running() const { return state_ != State::Idle; }
+
+    /// Why this process could not ask (no descriptor, no memory); code 0: it could.
+    [[nodiscard]] const Error& trouble() const { return trouble_; }
 
   private:
     enum class State : std::uint8_t {
@@ -63,6 +67,7 @@ class Probe : private event::Pollable, private event::Timer {
     std::size_t sent_ = 0;
     std::string answer_;
     std::string_view why_;
+    Error trouble_;
     Verdict verdict_;
 };
 

@@ -2,12 +2,15 @@
 """Active checks: who fails is left out before a client meets it, and comes back; one worker checks for all."""
 
 import json
+import re
 import socket
 import threading
 import time
 import unittest
 
 from support.harness import SluiceTest
+from support.peers import TcpPeer
+from support.sessions import reach
 from support.waiting import wait_for
 
 
@@ -132,6 +135,29 @@ class Tcp(HealthTest):
         seen = peer.count
 
         wait_for(lambda: peer.count >= seen + 3, what="checks to go on")
+
+    def test_own_want_of_descriptors_says_nothing_of_peers(self):
+        with TcpPeer() as peer:
+            server = self.serve(
+                "worker_rlimit_nofile 64;\nevents { worker_connections 4000; }\n"
+                "stream { upstream u { zone z 64k; server 127.0.0.1:%d; health_check interval=100ms fails=1; } "
+                "server { listen %%%%PORT%%%%; proxy_pass u; } server { listen %%%%PORT2%%%%; echo; } }" % peer.port)
+            server.wait_logged("start worker process")
+            held = [reach(server.port_number(2)) for _ in range(100)]
+            server.wait_logged(re.compile(r"\[crit\].*Too many open files\), peer 127.0.0.1:\d+ in upstream \"u\" "
+                                          r"is not checked"))
+            for client in held:
+                client.close()
+
+            def works():
+                try:
+                    with reach(server.port) as client:
+                        client.sendall(b"hi")
+                        return client.recv(2) == b"hi"
+                except OSError:
+                    return False
+            wait_for(works, what="a session")
+            self.assertNotIn("unhealthy", server.error_log())
 
     def test_peer_that_was_out_is_asked_when_checks_are_taken_away(self):
         checked = ("stream { upstream u { server 127.0.0.1:%%PORT4%%; CHECK }"

@@ -111,7 +111,7 @@ stream::BoundRule bind(stream::Phase phase, conf::Level& level) {
     if (phase != stream::Phase::Content || !conf.is_on) {
         return {};
     }
-    return {.run = &serve, .settings = &conf};
+    return {.run = &serve, .settings = &conf, .is_for_bytes = true};
 }
 
 }  // namespace

@@ -57,14 +57,27 @@ constexpr conf::Row kRows[] = {
 constexpr conf::ConfKind kKind = conf::kind<PassConf>("stream pass", kRows);
 constexpr conf::Module kConf{"stream pass", &kKind};
 
+std::string_view complaint_of(stream::Passing passing) {
+    switch (passing) {
+        case stream::Passing::HasInput:
+            return "the client's first bytes were read, it cannot pass to";
+        case stream::Passing::TooOften:
+            return "listeners hand the client round in a circle, no more of it for";
+        default:
+            return "port not found for";
+    }
+}
+
 Verdict hand_over(Session& session, const void* settings) {
     const PassConf& conf = *static_cast<const PassConf*>(settings);
     const std::string_view key = conf.key.empty() ? session.render(conf.target) : conf.key;
-    if (!key.empty() && session.wire.pass(key)) {
+    const stream::Passing passing =
+        key.empty() ? stream::Passing::NoListener : session.wire.pass(key);
+    if (passing == stream::Passing::Done) {
         return Verdict::Taken;
     }
     stream::write_error(session, stream::complaint_level(session, log::Level::Error),
-                        "port not found for \"{}\", or the client's first bytes were read", key);
+                        "{} \"{}\"", complaint_of(passing), log::Escaped{key});
     session.status = stream::kInternalError;
     return Verdict::Decided;
 }
@@ -74,7 +87,7 @@ stream::BoundRule bind(stream::Phase phase, conf::Level& level) {
     if (phase != stream::Phase::Content || !conf.is_there) {
         return {};
     }
-    return {.run = &hand_over, .settings = &conf};
+    return {.run = &hand_over, .settings = &conf, .is_for_bytes = true};
 }
 
 }  // namespace

@@ -103,7 +103,9 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     void echo(Millis idle) override;
     void relay(const stream::RelayPlan& plan) override;
 
-    bool pass(std::string_view /*listener_key*/) override { return false; }
+    stream::Passing pass(std::string_view /*listener_key*/) override {
+        return stream::Passing::NoListener;
+    }
 
     void resume() override;
     void end(std::uint16_t status) override;
@@ -172,6 +174,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     [[nodiscard]] bool pass_down(std::size_t count);
     [[nodiscard]] bool may_download();
     void note_download(std::size_t size);
+    void note_unsent(const net::DatagramOutcome& outcome);
     void peer_failed(const Error& error);
     [[nodiscard]] bool has_all_answers() const;
     [[nodiscard]] bool end_if_done();

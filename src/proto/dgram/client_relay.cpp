@@ -3,6 +3,7 @@
 // for long, as nginx's stream proxy has it. Runs in: worker.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "log/log.h"
@@ -35,6 +36,12 @@ std::uint64_t allowed(Millis elapsed, std::uint64_t rate) {
 
 bool is_limit(std::uint64_t rate) {
     return rate != 0 && rate < kMostRate;
+}
+
+/// The datagram is too large for the way, or the kernel short of memory: not the peer's fault, and a
+/// client must not be able to have a peer marked.
+bool is_no_word_of_the_peer(int code) {
+    return code == EMSGSIZE || code == ENOBUFS || code == ENOMEM;
 }
 
 }  // namespace
@@ -146,9 +153,20 @@ bool Client::may_upload(std::size_t size) {
 }
 
 void Client::peer_flushed(const net::DatagramOutcome& outcome) {
-    if (outcome.error.code != EAGAIN) {
+    if (is_no_word_of_the_peer(outcome.error.code)) {
+        note_unsent(outcome);
+    } else if (outcome.error.code != EAGAIN) {
         peer_failed(outcome.error);
     }
+}
+
+/// What never left cannot be answered: not waited for either.
+void Client::note_unsent(const net::DatagramOutcome& outcome) {
+    session_.catch_up();
+    stream::write_error(session_, log::Level::Info, "{} while proxying and sending to upstream",
+                        log::Failure{Error{"send()", outcome.error.code}});
+    life_.responses += outcome.lost;
+    static_cast<void>(end_if_done());
 }
 
 // ---- from the peer ----
@@ -168,7 +186,9 @@ void Client::read_peer() {
         const Result<std::size_t> count = protocol_.input().receive(
             peer_->fd, most, {.sender = false, .notes = peer_->is_joining});
         if (!count) {
-            return peer_failed(count.error());
+            // ICMP may tell of a narrow link, too.
+            return count.error().code == EMSGSIZE ? protocol_.worker().loop.post(again_)
+                                                  : peer_failed(count.error());
         }
         if (*count > 0 && pass_down(*count)) {
             return;

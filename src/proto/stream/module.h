@@ -51,6 +51,7 @@ using RuleFn = Verdict (*)(Session& session, const void* settings);
 struct BoundRule {
     RuleFn run = nullptr;
     const void* settings = nullptr;
+    bool is_for_bytes = false;  ///< a handler that cannot serve datagrams
 };
 
 /// A feature of stream; one constexpr object per file, named in registry.

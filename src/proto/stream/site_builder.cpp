@@ -79,9 +79,10 @@ void SiteBuilder::freeze_server(conf::Build& build, ServerDraft& draft) {
                                              .is_location = false},
                                             server.at);
     bind_rules(build, server);
-    if (server.rules[static_cast<std::size_t>(Phase::Content)].empty()) {
-        build.error(server.at, fmt::format("no handler for server"),
-                    "proxy_pass, return, pass or echo in the server");
+    const std::size_t handlers = server.rules[static_cast<std::size_t>(Phase::Content)].size();
+    if (handlers != 1) {
+        build.error(server.at, handlers == 0 ? "no handler for server" : "several handlers for server",
+                    "one of proxy_pass, return, pass, echo and kv in the server");
     }
 }
 
@@ -117,8 +118,36 @@ void SiteBuilder::freeze_port(conf::Build& build, std::string_view key) {
         chosen = there->is_default ? &draft : chosen;
     }
     port->default_server = (chosen != nullptr ? chosen : drafts.front())->server;
+    check_servers(build, *port, drafts);
     build_names(build, *port, drafts);
     spec.service = port;
+}
+
+/// What would serve nobody.
+void SiteBuilder::check_servers(conf::Build& build,
+                                const Port& port,
+                                std::span<ServerDraft* const> drafts) {
+    const bool has_names_read =
+        !port.default_server->rules[static_cast<std::size_t>(Phase::Preread)].empty();
+    for (const ServerDraft* const draft : drafts) {
+        const auto handlers = draft->server->rules[static_cast<std::size_t>(Phase::Content)];
+        const conf::Position at = find_address(*draft, port.key)->at;
+        if (port.is_datagram && !handlers.empty() && handlers.front().is_for_bytes) {
+            build.error(at, fmt::format("the handler of this server cannot serve \"{}\"", port.key),
+                        "a listen without udp");
+        }
+        if (draft->server == port.default_server) {
+            continue;
+        }
+        const std::string_view why =
+            draft->names.empty()                  ? "it has no server_name"
+            : !has_names_read || port.is_datagram ? "nobody asks the clients of that address for "
+                                                    "a name (ssl_preread in its first server)"
+                                                  : "";
+        if (!why.empty()) {
+            build.warn(at, fmt::format("no client of {} reaches this server: {}", port.key, why));
+        }
+    }
 }
 
 void SiteBuilder::build_names(conf::Build& build, Port& port, std::span<ServerDraft* const> drafts) {

@@ -49,6 +49,7 @@ class SiteBuilder {
     void freeze_server(conf::Build& build, ServerDraft& draft);
     void bind_rules(conf::Build& build, Server& server);
     void freeze_port(conf::Build& build, std::string_view key);
+    void check_servers(conf::Build& build, const Port& port, std::span<ServerDraft* const> drafts);
     void build_names(conf::Build& build, Port& port, std::span<ServerDraft* const> drafts);
 
     std::span<const Module* const> modules_;

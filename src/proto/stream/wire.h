@@ -32,6 +32,14 @@ enum class RelayEnd : std::uint8_t {
     Silent,        ///< datagrams: the peer did not answer in time
 };
 
+/// What became of handing a client to another listener.
+enum class Passing : std::uint8_t {
+    Done,
+    NoListener,  ///< there is none of that address, or the wire cannot
+    HasInput,    ///< the client's first bytes were read
+    TooOften,    ///< listeners hand it round in a circle
+};
+
 /// Datagrams of one session.
 struct PacketCounts {
     std::uint64_t from_client = 0;
@@ -109,9 +117,9 @@ class Wire {
     /// Carries bytes between the client, what was preread first, and the peer that connect()
     /// reached.
     virtual void relay(const RelayPlan& plan) = 0;
-    /// Hands the client to another listener of this worker, as if it had come there. False: there is
-    /// none of that address, or the wire cannot; the session is the handler's still.
-    virtual bool pass(std::string_view listener_key) = 0;
+    /// Hands the client to another listener of this worker, as if it had come there. Not Done: the
+    /// session is the handler's still.
+    virtual Passing pass(std::string_view listener_key) = 0;
 
     // ---- for rules that wait ----
 

@@ -4,6 +4,8 @@
 // Runs in: worker.
 #include "proto/tcp/client.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -38,6 +40,23 @@ constexpr std::array<std::uint16_t, 8> kAllowed = [] {
     allow(State::Conversing, bit(State::Lingering));
     return table;
 }();
+
+/// As nginx: one that listens on all addresses is meant by each of them.
+const conf::ListenSpec* find_listener(const conf::Generation& generation, std::string_view key) {
+    if (const conf::ListenSpec* const exact = generation.find_listen(key); exact != nullptr) {
+        return exact;
+    }
+    const auto address = net::Address::parse(key);
+    if (!address || address->is_unix()) {
+        return nullptr;
+    }
+    constexpr std::size_t kRoom = 16;
+    std::array<char, kRoom> wildcard;
+    const auto end =
+        fmt::format_to_n(wildcard.begin(), wildcard.size(), "{}:{}",
+                         address->family() == AF_INET ? "0.0.0.0" : "[::]", address->port());
+    return generation.find_listen({wildcard.data(), end.size});
+}
 
 }  // namespace
 
@@ -308,17 +327,22 @@ void Client::end(std::uint16_t status) {
 
 // ---- another listener ----
 
-bool Client::pass(std::string_view listener_key) {
+stream::Passing Client::pass(std::string_view listener_key) {
     const conf::ListenSpec* const spec =
-        protocol_.worker().current->find_listen(listener_key);
-    if (spec == nullptr || !preread().empty()) {
-        return false;
+        find_listener(*protocol_.worker().current, listener_key);
+    if (spec == nullptr) {
+        return stream::Passing::NoListener;
+    }
+    if (!preread().empty()) {
+        return stream::Passing::HasInput;
+    }
+    if (!protocol_.may_pass()) {
+        return stream::Passing::TooOften;
     }
     net::Accepted handed{
         .fd = client_.release(), .peer = peer_address_, .listener = spec->id};
-    const net::Dispatcher& dispatcher = protocol_.worker().dispatcher;
-    is_passed_ = dispatcher.dispatch != nullptr && dispatcher.dispatch(dispatcher.owner, handed);
-    return true;
+    is_passed_ = protocol_.hand_over(handed);
+    return stream::Passing::Done;
 }
 
 // ---- the end ----

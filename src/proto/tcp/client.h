@@ -74,7 +74,7 @@ class Client final : public stream::Wire, public ListHook {
     void echo(Millis idle) override;
     bool converse(stream::Conversation& conversation, Millis idle) override;
     void relay(const stream::RelayPlan& plan) override;
-    bool pass(std::string_view listener_key) override;
+    stream::Passing pass(std::string_view listener_key) override;
     void resume() override;
     void end(std::uint16_t status) override;
 

@@ -56,4 +56,13 @@ void Tcp::destroy(Client& client) {
     clients_.destroy(&client);
 }
 
+bool Tcp::hand_over(net::Accepted& handed) {
+    const net::Dispatcher& dispatcher = worker_.dispatcher;
+    ++passes_;
+    const bool is_taken =
+        dispatcher.dispatch != nullptr && dispatcher.dispatch(dispatcher.owner, handed);
+    --passes_;
+    return is_taken;
+}
+
 }  // namespace sluice::tcp

@@ -54,12 +54,22 @@ class Tcp final : public net::Protocol {
 
     void destroy(Client& client);
 
+    /// Whether a client may go to another listener: one that takes it may hand it on in turn, from
+    /// inside of hand_over().
+    [[nodiscard]] bool may_pass() const { return passes_ < kMostPasses; }
+
+    /// Gives a client to whoever serves its listener. False: nobody does.
+    bool hand_over(net::Accepted& handed);
+
   private:
+    static constexpr unsigned kMostPasses = 10;
+
     net::WorkerContext& worker_;
     stream::Meter meter_;
     RelayPools pools_;
     Slab<Client> clients_;
     std::size_t peers_ = 0;  ///< clients that asked one
+    unsigned passes_ = 0;    ///< hand_over() inside of hand_over()
     IntrusiveList<Client> all_;
 };
 

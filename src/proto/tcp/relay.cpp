@@ -27,6 +27,9 @@ constexpr std::size_t kUsualBuffer = 16 * 1024;
 /// Rates beyond this are none, and their arithmetic stays within 64 bits.
 constexpr std::uint64_t kMostRate = std::uint64_t{1} << 40;
 constexpr std::uint64_t kSecond = 1000;  // in ms
+/// One side is broken: what it had sent before may still be passed on, but a side that takes
+/// nothing of it for so long cannot keep the relay.
+constexpr Millis kPassingOn{5'000};
 
 std::uint64_t as_rate(std::uint64_t rate) {
     return rate < kMostRate ? rate : 0;
@@ -73,7 +76,8 @@ void Relay::start(net::OwnedConnection& client,
     adopt(upstream);
     // One connection's deadline is the relay's idle time-out, the other's serves the rates.
     client.on_deadline = [](net::Connection& self) {
-        net::owner_of<Relay>(self).end({.end = RelayEnd::TimedOut});
+        Relay& relay = net::owner_of<Relay>(self);
+        relay.end(relay.has_failed_ ? relay.failure_ : RelayOutcome{.end = RelayEnd::TimedOut});
     };
     upstream.on_deadline = [](net::Connection& self) { net::owner_of<Relay>(self).turn(); };
     hold(up_, first.header, first.client);
@@ -213,8 +217,11 @@ void Relay::note_first(const Direction& way) {
 /// Bytes have moved: the idle time-out begins again.
 void Relay::touch() {
     has_moved_ = false;
-    if (options_.idle_timeout > Millis(0)) {
-        up_.from->set_deadline_in(options_.idle_timeout);
+    const Millis idle = options_.idle_timeout;
+    if (has_failed_) [[unlikely]] {
+        up_.from->set_deadline_in(idle > Millis(0) ? std::min(idle, kPassingOn) : kPassingOn);
+    } else if (idle > Millis(0)) {
+        up_.from->set_deadline_in(idle);
     }
 }
 
@@ -409,6 +416,7 @@ void Relay::note_failure(const net::OwnedConnection& side, const Error& error) {
         return;
     }
     has_failed_ = true;
+    has_moved_ = true;  // another time-out counts
     const RelayEnd end = error.code == ENOMEM ? RelayEnd::NoMemory
                          : &side == up_.from  ? RelayEnd::ClientFailed
                                               : RelayEnd::UpstreamFailed;
@@ -445,6 +453,16 @@ void Relay::set_deadlines() {
     }
 }
 
+/// Its source has ended, too, but not all that it sent is passed on; the side that waits for it is
+/// there.
+bool Relay::is_owed(const Direction& way) const {
+    const RelayEnd broken = &way == &down_ ? RelayEnd::ClientFailed : RelayEnd::UpstreamFailed;
+    const bool has_more = way.state == Direction::State::Open ? way.from->is_peer_closed()
+                                                              : way.is_holding();
+    return way.state != Direction::State::Ended && has_more &&
+           !(has_failed_ && failure_.end == broken);
+}
+
 /// Looks whether `way` has come to its end and the relay with it; true when it has, and then the
 /// relay may be destroyed.
 bool Relay::has_concluded(Direction& way) {
@@ -456,6 +474,9 @@ bool Relay::has_concluded(Direction& way) {
         }
         way.state = State::Ended;
         const Direction& other = &way == &up_ ? down_ : up_;
+        if (is_owed(other)) {
+            return false;
+        }
         if (!goes_on || other.state == State::Ended) {
             const RelayEnd closed =
                 &way == &up_ ? RelayEnd::ClientClosed : RelayEnd::UpstreamClosed;

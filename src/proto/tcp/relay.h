@@ -170,6 +170,7 @@ class Relay {
     void note_first(const Direction& way);
     void touch();
     void set_deadlines();
+    [[nodiscard]] bool is_owed(const Direction& way) const;
     [[nodiscard]] bool has_concluded(Direction& way);
     void end(const RelayOutcome& outcome);
 

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""stream under attack: what clients, sick peers and careless configurations must not be able to do."""
+
+import re
+import socket
+import struct
+import threading
+import unittest
+
+from support.datagrams import Caller, DatagramPeer
+from support.harness import SluiceTest
+from support.peers import TcpPeer
+from support.processes import fd_count
+from support.sessions import ask, reach, read_to_end
+from support.waiting import wait_for
+
+
+def reset(client):
+    """Closes with a RST instead of a FIN."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def fill(client):
+    """Sends until nobody takes more."""
+    client.setblocking(False)
+    stuck = 0
+    while stuck < 3:
+        try:
+            client.send(b"y" * 65536)
+            stuck = 0
+        except BlockingIOError:
+            stuck += 1
+            threading.Event().wait(0.05)
+
+
+class Datagrams(SluiceTest):
+    def test_a_datagram_that_is_too_large_for_the_way_marks_no_peer(self):
+        # IPv6 has room for 20 bytes more than IPv4, where the peers are.
+        with DatagramPeer() as first, DatagramPeer() as second:
+            server = self.serve(
+                "stream { upstream u { server 127.0.0.1:%d; server 127.0.0.1:%d; } server { "
+                "listen [::1]:%%%%PORT%%%% udp; proxy_responses 1; proxy_pass u; } }" % (first.port, second.port))
+            with Caller(server.port, host="::1") as client:
+                client.send(b"q" * 65520)
+                server.wait_logged(re.compile(r"\[info\].*send\(\) failed \(90: Message too long\) while "
+                                              r"proxying and sending to upstream"))
+                for _ in range(4):
+                    self.assertEqual(client.ask(b"small"), b"small")
+            self.assertNotIn("temporarily disabled", server.error_log())
+            self.assertNotIn("[error]", server.error_log())
+
+    def test_a_proxy_header_that_makes_it_too_large_marks_no_peer(self):
+        with DatagramPeer() as first, DatagramPeer() as second:
+            server = self.serve(
+                "stream { upstream u { server 127.0.0.1:%d; server 127.0.0.1:%d; } server { "
+                "listen %%%%PORT%%%% udp; proxy_protocol on; proxy_pass u; } }" % (first.port, second.port))
+            with Caller(server.port) as client:
+                client.send(b"q" * 65507)
+                server.wait_logged("Message too long")
+                self.assertEqual(client.ask(b"small"), b"small", "the session goes on")
+            with Caller(server.port) as client:
+                self.assertRegex(client.ask(b"x"), rb"^PROXY TCP4 .*\r\nx$")
+            self.assertNotIn("temporarily disabled", server.error_log())
+
+
+class Pass(SluiceTest):
+    def test_a_circle_of_passes_ends(self):
+        server = self.serve("stream { server { listen 127.0.0.1:%%PORT%%; pass 127.0.0.1:%%PORT2%%; } "
+                            "server { listen 127.0.0.1:%%PORT2%%; pass 127.0.0.1:%%PORT%%; } }")
+        worker = server.workers()
+        self.assertEqual(ask(server.port), "")
+        server.wait_logged("listeners hand the client round in a circle")
+        self.assertEqual(server.workers(), worker)
+
+    def test_a_listener_on_all_addresses_is_meant_by_each(self):
+        server = self.serve("stream { server { listen 127.0.0.1:%%PORT%%; pass 127.0.0.1:%%PORT2%%; } "
+                            "server { listen %%PORT2%%; return found; } "
+                            "server { listen 127.0.0.1:%%PORT3%%; pass [::1]:%%PORT4%%; } "
+                            "server { listen [::]:%%PORT4%%; return six; } }")
+        self.assertEqual(ask(server.port), "found")
+        self.assertEqual(ask(server.port_number(3)), "six")
+
+    def test_a_client_that_was_heard_is_not_handed_on(self):
+        server = self.serve("stream { server { listen 127.0.0.1:%%PORT%%; ssl_preread on; pass 127.0.0.1:%%PORT2%%; } "
+                            "server { listen %%PORT2%%; return found; } }")
+        self.assertEqual(ask(server.port, b"hello"), "")
+        server.wait_logged("the client's first bytes were read, it cannot pass to")
+
+
+class Relays(SluiceTest):
+    def test_a_client_that_resets_does_not_keep_its_session_behind_a_peer_that_takes_nothing(self):
+        over = threading.Event()
+
+        def talks_and_does_not_listen(sock):
+            while not over.wait(0.1):
+                sock.sendall(b"x" * 1000)
+
+        with TcpPeer(talks_and_does_not_listen) as peer:
+            self.addCleanup(over.set)
+            server = self.serve("stream { server { listen %%%%PORT%%%%; proxy_pass 127.0.0.1:%d; } }" % peer.port)
+            worker = server.workers()[0]
+            before = fd_count(worker)
+            client = reach(server.port)
+            fill(client)
+            reset(client)
+            server.wait_logged(re.compile(r"\[info\].*Connection reset by peer\) while proxying connection"))
+            wait_for(lambda: fd_count(worker) <= before, what="the session's descriptors to be closed")
+            over.set()
+
+    def test_what_a_peer_sent_before_both_ended_reaches_a_slow_client(self):
+        size = 3_000_000
+        sent = threading.Event()
+
+        def says_all(sock):
+            sock.sendall(b"z" * size)
+            sent.set()
+
+        with TcpPeer(says_all) as peer:
+            server = self.serve("stream { server { listen %%%%PORT%%%%; proxy_pass 127.0.0.1:%d; } }" % peer.port)
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.settimeout(30)
+                client.connect(("127.0.0.1", server.port))
+                self.assertTrue(sent.wait(30))
+                wait_for(lambda: not peer.open, what="the peer's end")
+                client.shutdown(socket.SHUT_WR)
+                self.assertEqual(len(read_to_end(client)), size)
+
+
+class Configurations(SluiceTest):
+    def warnings_of(self, conf_text):
+        answer = self.serve(conf_text, start=False).run("-t")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        return answer.stderr
+
+    def test_two_handlers_of_one_server_are_refused(self):
+        self.assertIn("several handlers for server",
+                      self.refusal_of("stream { server { listen %%PORT%%; return x; proxy_pass 127.0.0.1:1; } }"))
+
+    def test_a_server_that_nobody_reaches_is_warned_of(self):
+        two = "stream { server { listen %%%%PORT%%%%; %s return x; } server { listen %%%%PORT%%%%; %s return y; } }"
+        self.assertIn("reaches this server: it has no server_name", self.warnings_of(two % ("", "")))
+        self.assertIn("reaches this server: nobody asks the clients",
+                      self.warnings_of(two % ("server_name a.example;", "server_name b.example;")))
+        self.assertNotIn("reaches this server",
+                         self.warnings_of(two % ("ssl_preread on;", "server_name b.example;")))
+
+    def test_handlers_that_cannot_serve_datagrams_are_refused_for_them(self):
+        for handler in ("pass 127.0.0.1:1;", "kv zone=a;"):
+            self.assertIn("the handler of this server cannot serve \"udp:0.0.0.0:",
+                          self.refusal_of("stream { kv_zone a 1m; server { listen %%PORT%% udp; " + handler + " } }"))
+
+
+if __name__ == "__main__":
+    unittest.main()
