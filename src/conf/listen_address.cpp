@@ -27,6 +27,38 @@ std::optional<int> parse_port(std::string_view text) {
     return static_cast<int>(*value);
 }
 
+/// One port, or from one to another.
+struct Ports {
+    int first = 0;
+    int last = 0;
+};
+
+/// "80" or "8000-8010". Fails: what is wrong.
+std::expected<Ports, std::string_view> parse_ports(std::string_view text) {
+    const std::size_t dash = text.find('-');
+    const std::optional<int> first = parse_port(text.substr(0, dash));
+    const std::optional<int> last = dash == text.npos ? first : parse_port(text.substr(dash + 1));
+    if (!first || !last) {
+        return std::unexpected("invalid port");
+    }
+    if (*last < *first) {
+        return std::unexpected("invalid port range");
+    }
+    return Ports{*first, *last};
+}
+
+bool is_port_range(std::string_view text) {
+    const std::size_t dash = text.find('-');
+    return dash != text.npos && parse_decimal(text.substr(0, dash)) &&
+           parse_decimal(text.substr(dash + 1));
+}
+
+void add_keys(std::string_view host, const Ports& ports, std::vector<std::string>& keys) {
+    for (int port = ports.first; port <= ports.last; ++port) {
+        keys.push_back(std::string(host) + ":" + std::to_string(port));
+    }
+}
+
 bool is_ipv4(std::string_view text) {
     in_addr address{};
     return ::inet_pton(AF_INET, std::string(text).c_str(), &address) == 1;
@@ -67,14 +99,16 @@ Keys ipv6_key(std::string_view text, int default_port) {
     if (!host) {
         return wrong("invalid IPv6 address", text);
     }
-    std::optional<int> port = default_port;
+    std::expected<Ports, std::string_view> ports = Ports{default_port, default_port};
     if (close + 1 < text.size()) {
-        port = text[close + 1] == ':' ? parse_port(text.substr(close + 2)) : std::nullopt;
+        ports = parse_ports(text[close + 1] == ':' ? text.substr(close + 2) : "");
     }
-    if (!port) {
-        return wrong("invalid port", text);
+    if (!ports) {
+        return wrong(ports.error(), text);
     }
-    return std::vector{"[" + *host + "]:" + std::to_string(*port)};
+    std::vector<std::string> keys;
+    add_keys("[" + *host + "]", *ports, keys);
+    return keys;
 }
 
 }  // namespace
@@ -87,34 +121,31 @@ Keys listen_keys(std::string_view text, int default_port, Facts& facts) {
         return ipv6_key(text, default_port);
     }
     std::string_view host = text;
-    std::optional<int> port = default_port;
+    std::expected<Ports, std::string_view> ports = Ports{default_port, default_port};
     if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
         host = text.substr(0, colon);
-        port = parse_port(text.substr(colon + 1));
-    } else if (parse_decimal(text)) {
+        ports = parse_ports(text.substr(colon + 1));
+    } else if (parse_decimal(text) || is_port_range(text)) {
         host = "*";
-        port = parse_port(text);
+        ports = parse_ports(text);
     }
-    if (!port) {
-        return wrong("invalid port", text);
+    if (!ports) {
+        return wrong(ports.error(), text);
     }
     if (host.empty()) {
         return wrong("no host", text);
     }
-    const std::string suffix = ":" + std::to_string(*port);
-    if (host == "*") {
-        return std::vector{"0.0.0.0" + suffix};
-    }
-    if (is_ipv4(host)) {
-        return std::vector{std::string(host) + suffix};
+    std::vector<std::string> keys;
+    if (host == "*" || is_ipv4(host)) {
+        add_keys(host == "*" ? "0.0.0.0" : host, *ports, keys);
+        return keys;
     }
     const Result<std::vector<std::string>> addresses = facts.resolve(host);
     if (!addresses || addresses->empty()) {
         return wrong("host not found", text);
     }
-    std::vector<std::string> keys;
     for (const std::string& address : *addresses) {
-        keys.push_back(address + suffix);
+        add_keys(address, *ports, keys);
     }
     return keys;
 }

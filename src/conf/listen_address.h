@@ -13,7 +13,7 @@
 namespace sluice::conf {
 
 /// The canonical keys that `text` means: "0.0.0.0:8080", "[::1]:80", "unix:/path"; several where a
-/// host name has several addresses. `default_port` is used where the text has none.
+/// host name has several addresses, or where a range of ports is given ("8000-8010"). `default_port` is used where the text has none.
 /// Fails: nginx's words for what is wrong: `invalid port in "x" of the "listen" directive` without
 /// the directive's part.
 [[nodiscard]] std::expected<std::vector<std::string>, std::string> listen_keys(

@@ -201,7 +201,7 @@ std::vector<std::string> read_listen_address(Build& build,
     auto keys = listen_keys(text, default_port, build.facts());
     if (!keys) {
         build.error(argument, keys.error() + " of the \"listen\" directive",
-                    "an address, a port from 1 to 65535, or unix:path");
+                    "an address, a port from 1 to 65535 or a range of them, or unix:path");
         return {};
     }
     const bool has_port = keys->front().starts_with("unix:") || port_of_key(keys->front()) != 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "shm/zone_file.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 namespace sluice::master {
 
@@ -112,7 +114,20 @@ bool Zones::is_in_use(std::string_view name) const {
     });
 }
 
+/// Tells at once what would else be told when the server ends and the entries are lost.
+void Zones::try_saving(const conf::ZoneSpec& spec) {
+    const std::string path = fmt::format("{}.{}.tmp", spec.state_path, sys::own_pid());
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+    if (const auto file = sys::open(path.c_str(), kFlags, 0600); file) {
+        static_cast<void>(sys::unlink(path.c_str()));
+    } else {
+        note(log::Level::Error, "zone \"{}\" cannot be saved: {}", spec.name,
+             log::Failure{file.error(), "\"" + path + "\""});
+    }
+}
+
 void Zones::restore(const conf::ZoneSpec& spec, const shm::Zone& zone) {
+    try_saving(spec);
     const std::string path(spec.state_path);
     // Heads of cells are larger than those of records, so a file is no larger than its zone.
     const Result<std::string> bytes = sys::read_file(path.c_str(), spec.bytes + 4096);

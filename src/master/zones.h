@@ -81,6 +81,7 @@ class Zones {
 
     [[nodiscard]] Outcome open_one(const conf::ZoneSpec& spec);
     [[nodiscard]] Result<shm::Zone> adopt_or_create(const conf::ZoneSpec& spec, bool& is_new);
+    void try_saving(const conf::ZoneSpec& spec);
     void restore(const conf::ZoneSpec& spec, const shm::Zone& zone);
 
     template <class... Args>

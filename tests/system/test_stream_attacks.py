@@ -34,6 +34,14 @@ def fill(client):
             threading.Event().wait(0.05)
 
 
+def is_told_of_the_end(port):
+    """Whether the kernel has the FIN of a server on `port` for its client, who has not closed yet."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    close_wait = "08"
+    return any(row[2].endswith(f":{port:04X}") and row[3] == close_wait for row in rows)
+
+
 class Datagrams(SluiceTest):
     def test_a_datagram_that_is_too_large_for_the_way_marks_no_peer(self):
         # IPv6 has room for 20 bytes more than IPv4, where the peers are.
@@ -109,21 +117,15 @@ class Relays(SluiceTest):
             over.set()
 
     def test_what_a_peer_sent_before_both_ended_reaches_a_slow_client(self):
-        size = 3_000_000
-        sent = threading.Event()
-
-        def says_all(sock):
-            sock.sendall(b"z" * size)
-            sent.set()
-
-        with TcpPeer(says_all) as peer:
-            server = self.serve("stream { server { listen %%%%PORT%%%%; proxy_pass 127.0.0.1:%d; } }" % peer.port)
+        size = 90_000
+        with TcpPeer(lambda sock: sock.sendall(b"z" * size)) as peer:
+            server = self.serve("stream { server { listen %%%%PORT%%%% sndbuf=4k; proxy_pass 127.0.0.1:%d; } }"
+                                % peer.port)
             with socket.socket() as client:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 client.settimeout(30)
                 client.connect(("127.0.0.1", server.port))
-                self.assertTrue(sent.wait(30))
-                wait_for(lambda: not peer.open, what="the peer's end")
+                wait_for(lambda: is_told_of_the_end(peer.port), what="the peer's FIN")
                 client.shutdown(socket.SHUT_WR)
                 self.assertEqual(len(read_to_end(client)), size)
 
@@ -145,6 +147,41 @@ class Configurations(SluiceTest):
                       self.warnings_of(two % ("server_name a.example;", "server_name b.example;")))
         self.assertNotIn("reaches this server",
                          self.warnings_of(two % ("ssl_preread on;", "server_name b.example;")))
+
+    def test_a_range_of_ports_is_as_many_listeners(self):
+        first = 0
+        for candidate in range(20000, 30000, 3):
+            try:
+                held = [socket.create_server(("127.0.0.1", candidate + i)) for i in range(3)]
+            except OSError:
+                continue
+            for sock in held:
+                sock.close()
+            first = candidate
+            break
+        server = self.serve("stream { server { listen 127.0.0.1:%d-%d; return $server_port; } "
+                            "server { listen [::1]:%d-%d udp; return $server_port; } }" % ((first, first + 2) * 2))
+        for port in range(first, first + 3):
+            self.assertEqual(ask(port), str(port))
+            with Caller(port, host="::1") as client:
+                self.assertEqual(client.ask(b"x"), str(port).encode())
+        for text, words in (("9002-9001", "invalid port range"), ("0-5", "invalid port"), ("65530-65536", "invalid port"),
+                            ("127.0.0.1:1-", "invalid port"), ("[::1]:-5", "invalid port")):
+            self.assertIn(f"{words} in \"{text}\"", self.refusal_of("stream { server { listen %s; return x; } }" % text))
+
+    def test_any_size_of_the_preread_buffer_works(self):
+        hello = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03"
+        server = self.serve("stream { preread_timeout 1s; "
+                            "server { listen %%PORT%%; ssl_preread on; preread_buffer_size 0; return x; } "
+                            "server { listen %%PORT2%%; ssl_preread on; preread_buffer_size 2m; return x; } }")
+        self.assertEqual(ask(server.port, hello), "")
+        server.wait_logged("preread buffer full")
+        for port in (server.port, server.port_number(2)):
+            self.assertEqual(ask(port, b"hello"), "x")
+
+    def test_a_kv_zone_that_is_too_small_is_named(self):
+        self.assertIn('zone "store" is too small',
+                      self.refusal_of("stream { kv_zone store 1k; server { listen %%PORT%%; kv zone=store; } }"))
 
     def test_handlers_that_cannot_serve_datagrams_are_refused_for_them(self):
         for handler in ("pass 127.0.0.1:1;", "kv zone=a;"):

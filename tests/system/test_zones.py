@@ -4,6 +4,7 @@ and restarts."""
 
 import json
 import os
+import re
 import unittest
 
 from support.client import build_request
@@ -173,6 +174,10 @@ class Custody(ZoneTest):
         self.assertEqual(self.value(server, "gone"), 404)
         server.wait_logged("2 entries restored")
         self.assertEqual(os.listdir(server.dir / "state"), ["store.zone"])
+
+    def test_a_place_where_nothing_can_be_written_is_told_at_the_start(self):
+        server = self.start("zone_state %%DIR%%/none/store.zone;")
+        server.wait_logged(re.compile(r"\[error\].*cannot be saved: open\(\) \".*/none/store.zone.\d+.tmp\" failed \(2:"))
 
     def test_a_torn_or_foreign_file_is_refused_and_the_server_starts_empty(self):
         server = self.start(self.STATE)

@@ -41,7 +41,9 @@ bool parse_zone_size(conf::Build& build,
                            "a size such as 10m");
     }
     if (size->count < shm::kMinZoneBytes) {
-        return build.error(argument, "zone \"" + std::string(argument.text) + "\" is too small",
+        // As nginx, the whole argument; where that is the size alone, the name tells more.
+        const std::string_view shown = argument.text == text ? out.name : argument.text;
+        return build.error(argument, "zone \"" + std::string(shown) + "\" is too small",
                            "at least 32k");
     }
     // Whole pages, as the kernel gives them.

@@ -6,11 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/bug.h"
 #include "log/log.h"
+#include "net/buffer_pool.h"
 #include "proto/stream/core_conf.h"
 #include "proto/stream/error_line.h"
 #include "proto/tcp/protocol.h"
@@ -209,10 +211,19 @@ void Client::time_out() {
 
 // ---- first bytes ----
 
-bool Client::make_buffer(std::size_t size) {
+bool Client::make_buffer(std::size_t wanted) {
     if (buffer_.empty()) {
-        auto* const memory = static_cast<char*>(arena_.allocate(size, 1));
+        const std::size_t size = std::max<std::size_t>(wanted, 1);
+        if (size > kArenaCap / 2) {
+            large_buffer_ = net::BufferPool::allocate(size);
+        }
+        char* const memory = large_buffer_ != nullptr
+                                 ? large_buffer_.get()
+                                 : static_cast<char*>(arena_.allocate(size, 1));
         buffer_ = {memory, memory == nullptr ? 0 : size};
+    }
+    if (buffer_.empty()) {
+        stream::write_error(session_, log::Level::Crit, "no memory for {} bytes of a client", wanted);
     }
     return !buffer_.empty();
 }

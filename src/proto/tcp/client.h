@@ -129,8 +129,10 @@ class Client final : public stream::Wire, public ListHook {
     stream::Session session_;
     std::unique_ptr<net::ProxyHeader> proxied_;
 
-    // Input that was read but not taken: [begin_, end_) of buffer_, which lies in the arena.
+    // Input that was read but not taken: [begin_, end_) of buffer_, which lies in the arena, or in
+    // memory of its own where the operator wants more than that holds.
     std::span<char> buffer_;
+    std::unique_ptr<char[]> large_buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::string_view text_;  ///< of reply(), what is left
