@@ -98,7 +98,7 @@ class StreamWire final : public FixedWire<stream::Wire> {
     void reply(std::string_view) override {}
     void echo(Millis) override {}
     void relay(const stream::RelayPlan&) override {}
-    bool pass(std::string_view) override { return false; }
+    stream::Passing pass(std::string_view) override { return stream::Passing::NoListener; }
     void resume() override {}
     void end(std::uint16_t) override {}
 };
