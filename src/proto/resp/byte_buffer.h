@@ -34,7 +34,7 @@ class BlockPool {
     }
 
   private:
-    static constexpr std::size_t kKept = 64;
+    static constexpr std::size_t kKept = 128;
 
     std::size_t block_size_;
     std::size_t count_ = 0;

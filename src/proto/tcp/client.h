@@ -96,6 +96,7 @@ class Client final : public stream::Wire, public ListHook {
     [[nodiscard]] Step send_reply();
     [[nodiscard]] Step send_echo();
     [[nodiscard]] Step converse_on();
+    [[nodiscard]] Step put_answer_off();
     [[nodiscard]] Step say();
     [[nodiscard]] Step say_small(std::string_view text);
     [[nodiscard]] Step hear();
@@ -124,6 +125,7 @@ class Client final : public stream::Wire, public ListHook {
     bool is_running_ = false;           ///< inside run()
     bool is_waiting_ = false;           ///< for a rule or handler; events change nothing
     std::uint16_t end_status_ = 0;      ///< a handler's end(), to be done in run()
+    bool has_heard_ = false;            ///< converse(): bytes that came in this turn
     bool is_resumed_ = false;           ///< a rule's resume(), to be done in run()
     Arena arena_;
     stream::Session session_;

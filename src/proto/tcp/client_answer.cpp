@@ -81,12 +81,20 @@ Client::Step Client::converse_on() {
         return Step::Wait;
     }
     if (!conversation_->to_send().empty()) {
-        return say();
+        return has_heard_ ? put_answer_off() : say();
     }
     if (conversation_->is_over()) {
         return close_gently();
     }
     return hear();
+}
+
+/// To the end of the turn, when all that was ready has been heard.
+Client::Step Client::put_answer_off() {
+    has_heard_ = false;
+    turn_bytes_ = 0;
+    client_.yield();
+    return Step::Wait;
 }
 
 Client::Step Client::say() {
@@ -156,6 +164,7 @@ Client::Step Client::hear() {
         session_.received += got->size;
         client_.set_deadline_in(idle_);
         conversation_->heard(got->size);
+        has_heard_ = true;
     }
     return Step::Again;
 }
