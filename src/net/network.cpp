@@ -32,7 +32,7 @@ std::optional<std::size_t> bits_of(const IpBytes& mask) {
 
 std::optional<std::size_t> read_bits(std::string_view text, std::size_t size) {
     if (const auto number = parse_decimal(text); number) {
-        return *number <= size * 8 ? std::optional<std::size_t>(*number) : std::nullopt;
+        return *number <= size * 8 ? number : std::nullopt;
     }
     const std::optional<IpBytes> mask = size == 4 ? parse_ip(text) : std::nullopt;
     return mask && mask->size == 4 ? bits_of(*mask) : std::nullopt;
