@@ -49,7 +49,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 // inet_pton wants a terminated string; no address text is longer than INET6_ADDRSTRLEN.
 bool parse_host(int family, std::string_view text, void* out) {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    if (text.size() >= buffer.size()) {
+    if (text.size() >= buffer.size() || text.find('\0') != text.npos) {
         return false;
     }
     std::ranges::copy(text, buffer.begin());

@@ -14,6 +14,7 @@
 #include "registry/registry.h"
 #include "sys/epoll.h"
 #include "sys/fault.h"
+#include "sys/heap.h"
 #include "worker/bundle_reader.h"
 #include "worker/identity.h"
 
@@ -387,7 +388,7 @@ void Worker::commit(GenerationNumber number) {
         }
     }
     if (state_ != State::Serving || !listeners_.adopt(*context_->current, is_multi_accept_)) {
-        leaving_.reset();
+        close_leaving();
     } else {
         loop_->arm(leaving_timer_, kLeavingTime);
     }
@@ -423,9 +424,14 @@ void Worker::take_listeners(const ipc::Listeners& listeners, std::vector<sys::Un
     }
 }
 
+/// What old generations held goes back to the machine: sessions that outlive one lie between its
+/// pieces, and the heap gives nothing back by itself.
 void Worker::close_leaving() {
     listeners_.close_leaving();
-    leaving_.reset();
+    if (leaving_) {
+        leaving_.reset();
+        sys::trim_heap();
+    }
 }
 
 // ---- the end ----

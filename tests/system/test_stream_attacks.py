@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """stream under attack: what clients, sick peers and careless configurations must not be able to do."""
 
+import os
 import re
 import socket
 import struct
@@ -128,6 +129,39 @@ class Relays(SluiceTest):
                 wait_for(lambda: is_told_of_the_end(peer.port), what="the peer's FIN")
                 client.shutdown(socket.SHUT_WR)
                 self.assertEqual(len(read_to_end(client)), size)
+
+
+def own_memory(pid):
+    """What a process has for itself alone, in KiB."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+        return int(next(line for line in lines if line.startswith("Private_Dirty")).split()[1])
+
+
+class Memory(SluiceTest):
+    @unittest.skipIf(os.environ.get("SLUICE_SANITIZED"), "ASan keeps what was freed")
+    def test_old_generations_give_their_memory_back_when_their_last_sessions_have_ended(self):
+        table = "map $remote_addr $m { " + " ".join(f"k{i} v{i};" for i in range(5000)) + " }"
+        conf = "stream { " + table + " server { listen %%PORT%%; echo; } server { listen %%PORT2%%; return NUMBER$m; } }"
+        server = self.serve(conf.replace("NUMBER", "0"))
+        worker = server.workers()[0]
+        before = own_memory(worker)
+        held = []
+        for number in range(1, 9):
+            held.append(reach(server.port))
+            held[-1].sendall(b"a")
+            self.assertEqual(held[-1].recv(1), b"a")
+            server.configure(conf.replace("NUMBER", str(number)))
+            self.assertEqual(server.reload().returncode, 0)
+        peak = own_memory(worker)
+        self.assertGreater(peak, before + 5000, "the sessions hold their generations")
+        sockets = fd_count(worker)
+        for client in held:
+            client.close()
+        wait_for(lambda: fd_count(worker) <= sockets - len(held), what="the ends of the sessions")
+        server.configure(conf.replace("NUMBER", "9"))
+        self.assertEqual(server.reload().returncode, 0)
+        wait_for(lambda: own_memory(worker) < before + (peak - before) / 2, what="memory to be given back")
+        self.assertEqual(server.workers(), [worker])
 
 
 class Configurations(SluiceTest):

@@ -3,6 +3,7 @@
 #include "net/address.h"
 
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,9 @@ TEST(Address, RefusesWhatIsNoAddress) {
                              "[127.0.0.1]:80", "256.0.0.1:80", "unix:", "127.0.0.1:-1"}) {
         EXPECT_FALSE(Address::parse(text).has_value()) << text;
     }
+    using namespace std::string_view_literals;
+    EXPECT_FALSE(Address::parse("127.0.0.1\0:80"sv).has_value());
+    EXPECT_FALSE(Address::parse("[::1\0]:80"sv).has_value());
 }
 
 TEST(Address, HoldsAUnixPathOf107BytesAndNoMore) {
