@@ -87,9 +87,6 @@ class LaneLink final : public Link {
             std::memcpy(room_.data() + used_, message.data(), part);
             used_ += part;
             message = message.subspan(part);
-            if (part <= kAhead) {
-                fetch_lines(part);
-            }
         }
         if (publish_ == Publish::AtOnce) {
             flush();
@@ -121,7 +118,6 @@ class LaneLink final : public Link {
     static constexpr std::size_t kLine = 64;
     static constexpr std::size_t kPadding = kLine - sizeof(shm::RecordHead);  ///< messages start on a line
     static constexpr std::size_t kRecord = 31 * 1024;  ///< bytes of messages in a full record
-    static constexpr std::size_t kAhead = 2048;
     static_assert(kPadding + kRecord <= shm::kMaxBodyBytes);
 
     void reserve(std::size_t size) {
@@ -129,14 +125,6 @@ class LaneLink final : public Link {
             await_room();
         }
         room_ = room_.subspan(kPadding);
-    }
-
-    /// Asks for the next `size` bytes' lines some way ahead, so that they are here when they are written.
-    void fetch_lines(std::size_t size) {
-        const std::size_t end = std::min(used_ + kAhead + size, room_.size());
-        for (std::size_t at = used_ + kAhead; at < end; at += kLine) {
-            __builtin_prefetch(room_.data() + at, 1);
-        }
     }
 
     /// Waits until half of the ring is free, not for one record's room: the writer would else follow
