@@ -85,10 +85,16 @@ bool refuse_unknown(Build& build, const Directive& directive) {
                                     .width = name.size()});
 }
 
+/// Blocks of http and of stream have the same names: inside one, those of the other are told apart.
 bool refuse_here(Build& build, const Directive& directive, ContextMask allowed) {
+    constexpr ContextMask kOfStream = kStream | kStreamServer | kStreamUpstream;
+    constexpr ContextMask kOutside = kMain | kEvents | kHttp;
+    const bool is_in_stream = (build.level().context & kOfStream) != 0;
+    const bool is_of_http = (allowed & (kOfStream | kOutside)) == 0;
     return build.error(directive,
                        "\"" + std::string(directive.name) + "\" directive is not allowed here",
-                       "it in: " + context_names(allowed));
+                       "it in: " + context_names(allowed) +
+                           (is_in_stream && is_of_http ? " (of http)" : ""));
 }
 
 /// Too many arguments of which the surplus stands on another line: most likely a `;` is missing.

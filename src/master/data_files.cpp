@@ -83,10 +83,14 @@ std::expected<void, std::vector<std::string>> DataFiles::open(const conf::Genera
 
 std::expected<void, std::string> DataFiles::take(conf::DataFile& file) {
     const Result<Source> source = open_source(file.path);
+    if (!source && source.error().code == EINVAL) {
+        return std::unexpected(fmt::format("\"{}\" is not a regular file", file.path));
+    }
     if (!source) {
         return std::unexpected(sentence(file, source.error()));
     }
     std::string name = name_of(file, source->info);
+    refused_.erase(file.path);
     if (!held_.contains(name)) {
         Result<sys::UniqueFd> copy = copy_of(*source);
         if (!copy) {
@@ -94,6 +98,7 @@ std::expected<void, std::string> DataFiles::take(conf::DataFile& file) {
         }
         auto tried = file.kind->open(copy->get());
         if (!tried) {
+            refused_[file.path] = name;
             return std::unexpected(fmt::format("\"{}\": {}", file.path, tried.error()));
         }
         file.kind->close(*tried);
@@ -132,9 +137,15 @@ std::vector<DataFileMessage> DataFiles::messages(const conf::Generation& generat
     return out;
 }
 
-bool DataFiles::has_changed(const conf::DataFile& file) {
+/// One that was refused as it is now is not copied and refused again at every look.
+bool DataFiles::has_changed(const conf::DataFile& file) const {
     const Result<sys::FileInfo> info = sys::file_info_at(AT_FDCWD, file.path.c_str(), true);
-    return info && name_of(file, *info) != file.copy;
+    if (!info) {
+        return false;
+    }
+    const std::string name = name_of(file, *info);
+    const auto refused = refused_.find(file.path);
+    return name != file.copy && (refused == refused_.end() || name != refused->second);
 }
 
 }  // namespace sluice::master

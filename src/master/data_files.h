@@ -34,7 +34,7 @@ class DataFiles {
     [[nodiscard]] std::vector<DataFileMessage> messages(const conf::Generation& generation) const;
 
     /// Whether the file on disk is another one than what is held for it.
-    [[nodiscard]] static bool has_changed(const conf::DataFile& file);
+    [[nodiscard]] bool has_changed(const conf::DataFile& file) const;
     /// Takes the file as it is now. Fails: a sentence; what was held stays.
     [[nodiscard]] std::expected<void, std::string> take(conf::DataFile& file);
     /// The message about the file at `index` of data_files(generation).
@@ -43,6 +43,7 @@ class DataFiles {
 
   private:
     std::map<std::string, sys::UniqueFd> held_;  ///< by DataFile::copy
+    std::map<std::string, std::string> refused_;  ///< by path: what it was then
 };
 
 }  // namespace sluice::master

@@ -43,7 +43,7 @@ void Master::look_at_data_files() {
         }
         looked_at_[file.path] = loop_->now();
         // A reload that runs takes the file as it is anyhow.
-        if (reload_.state() == Reload::State::Idle && DataFiles::has_changed(file)) {
+        if (reload_.state() == Reload::State::Idle && data_files_.has_changed(file)) {
             renew_data_file(i);
         }
     }

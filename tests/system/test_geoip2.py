@@ -163,9 +163,12 @@ class Geoip2Life(SluiceTest):
         self.replace(server, "db.mmdb", b"no database")
         server.wait_logged("the data of before is kept")
         self.assertEqual(server.get().text, "AA")
+        self.replace(server, "db.mmdb", b"no database either")
+        server.wait_logged("the data of before is kept", times=2)
 
         self.replace(server, "db.mmdb", self.places(loop="BB"))
         server.wait_logged("has changed: the workers take the new one")
+        self.assertEqual(server.error_log().count("the data of before is kept"), 2, "once for each file")
         for _ in range(8):
             wait_for(lambda: server.get().text == "BB", what="the new data in a worker")
         server.kill_worker()
@@ -194,6 +197,8 @@ class Geoip2Life(SluiceTest):
 
         server = self.serve(self.conf_with().replace("db.mmdb", "logs"), start=False)
         self.assertIn("failed (21: Is a directory)", server.run("-t").stderr)
+        server = self.serve(self.conf_with().replace("db.mmdb", "/dev/null"), start=False)
+        self.assertIn('"/dev/null" is not a regular file', server.run("-t").stderr)
 
     def test_mistakes_are_refused(self):
         for more, words in (

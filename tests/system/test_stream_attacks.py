@@ -213,6 +213,12 @@ class Configurations(SluiceTest):
         for port in (server.port, server.port_number(2)):
             self.assertEqual(ask(port, b"hello"), "x")
 
+    def test_a_directive_of_http_and_an_unknown_host_are_called_by_their_names(self):
+        self.assertIn("expected it in: upstream (of http)",
+                      self.refusal_of("stream { upstream u { ip_hash; server 127.0.0.1:1; } }"))
+        self.assertIn('host not found in geoip2_proxy "no.such.host.invalid"',
+                      self.refusal_of("http { geoip2_proxy no.such.host.invalid; }"))
+
     def test_a_kv_zone_that_is_too_small_is_named(self):
         self.assertIn('zone "store" is too small',
                       self.refusal_of("stream { kv_zone store 1k; server { listen %%PORT%%; kv zone=store; } }"))

@@ -47,7 +47,10 @@ bool Trusted::contains(const net::Address& peer) const {
                                [&ip](const net::Network& one) { return one.contains(ip); });
 }
 
-bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& trusted) {
+bool add_trusted(conf::Build& build,
+                 const conf::Argument& argument,
+                 std::string_view directive,
+                 Trusted& trusted) {
     if (argument.text == "unix:") {
         trusted.has_unix = true;
         return true;
@@ -66,7 +69,7 @@ bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& tr
                                : Result<std::vector<std::string>>(std::vector<std::string>{});
     if (!found || found->empty()) {
         return build.error(argument,
-                           is_name ? fmt::format("host not found in set_real_ip_from \"{}\"",
+                           is_name ? fmt::format("host not found in {} \"{}\"", directive,
                                                  argument.text)
                                    : fmt::format("invalid parameter \"{}\"", argument.text),
                            "an address, a network such as 10.0.0.0/8, a host or unix:");

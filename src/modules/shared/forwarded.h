@@ -26,7 +26,10 @@ struct Trusted {
 
 /// Adds what a directive names: a network, "unix:", or a host, whose addresses are looked up while
 /// the configuration is read. False: an error was reported.
-bool add_trusted(conf::Build& build, const conf::Argument& argument, Trusted& trusted);
+bool add_trusted(conf::Build& build,
+                 const conf::Argument& argument,
+                 std::string_view directive,
+                 Trusted& trusted);
 
 /// "10.0.0.1", "10.0.0.1:80", "::1", "[::1]:80". Nothing for other text.
 [[nodiscard]] std::optional<net::Address> parse_client(std::string_view text);

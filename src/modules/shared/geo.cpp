@@ -267,7 +267,7 @@ bool read_row(Reading& reading, const conf::Directive& row) {
             return reading.build.error(row, "\"proxy\" in \"geo\" is not allowed here",
                                        "it in a geo of http, where proxies name the client");
         }
-        return add_trusted(reading.build, row.args[0], reading.geo.proxies);
+        return add_trusted(reading.build, row.args[0], row.name, reading.geo.proxies);
     }
     if (row.name == "delete") {
         return drop(reading, row.args[0]);

@@ -202,7 +202,7 @@ bool open_geoip2(conf::Build& build, const conf::Directive& block, Geoip2Conf& c
 }
 
 bool add_proxy(conf::Build& build, const conf::Directive& directive, Geoip2Conf& conf) {
-    return add_trusted(build, directive.args[0], conf.proxies);
+    return add_trusted(build, directive.args[0], directive.name, conf.proxies);
 }
 
 constexpr conf::Row kRows[] = {

@@ -33,7 +33,7 @@ struct RealIpConf {
 // ---- settings ----
 
 bool set_from(conf::Build& build, const conf::Directive& directive, RealIpConf& conf) {
-    return add_trusted(build, directive.args[0], conf.from.value);
+    return add_trusted(build, directive.args[0], directive.name, conf.from.value);
 }
 
 constexpr conf::Row kRows[] = {
