@@ -197,7 +197,7 @@ class Geoip2Life(SluiceTest):
 
         server = self.serve(self.conf_with().replace("db.mmdb", "logs"), start=False)
         self.assertIn("failed (21: Is a directory)", server.run("-t").stderr)
-        server = self.serve(self.conf_with().replace("db.mmdb", "/dev/null"), start=False)
+        server = self.serve(self.conf_with().replace("%%DIR%%/db.mmdb", "/dev/null"), start=False)
         self.assertIn('"/dev/null" is not a regular file', server.run("-t").stderr)
 
     def test_mistakes_are_refused(self):
