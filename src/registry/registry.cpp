@@ -14,6 +14,7 @@
 #include "modules/balancer/features.h"
 #include "modules/http/directory_watches.h"
 #include "modules/http/features.h"
+#include "modules/http/live.h"
 #include "modules/http/status_sections.h"
 #include "modules/shared/features.h"
 #include "modules/shared/health_check.h"
@@ -57,6 +58,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kAuthBasic,
     &modules::kSatisfy,  // ends the access phase
     &modules::kKv,
+    &modules::kLive,
     &modules::kTryFiles,
     &modules::kStubStatus,
     &modules::kStatusApi,
@@ -66,6 +68,7 @@ constexpr const http::Module* kHttpModules[] = {
     &modules::kStaticFile,  // ends the content phase
     &modules::kMsieRefresh,  // makes another reply
     &modules::kHeaders,
+    &modules::kLiveHead,
     &modules::kCharset,
     &modules::kUserId,  // behind kHeaders: its cookie is no one else's to change
     &modules::kReferer,
@@ -127,6 +130,7 @@ constexpr const metrics::Section* kStatusSections[] = {
     &modules::kWorkerSection,
     &modules::kUpstreamSection,
     &modules::kZoneSection,
+    &modules::kLiveSection,
     &modules::kLogSection,
     &modules::kCounterSection,
 };
@@ -201,7 +205,8 @@ std::span<const net::ProtocolKind> protocols() {
 }
 
 std::span<const net::ServiceKind> services() {
-    static const std::array<net::ServiceKind, 1> all{upstream::service_kind()};
+    static const std::array<net::ServiceKind, 2> all{upstream::service_kind(),
+                                                     modules::live_service_kind()};
     return all;
 }
 

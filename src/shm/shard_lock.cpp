@@ -86,4 +86,14 @@ Locked detail::lock_taken(std::uint32_t& word, sys::RobustOwner& owner) {
     return taken;
 }
 
+Locked try_lock(std::uint32_t& word, sys::RobustOwner& owner) {
+    owner.announce(word);
+    const std::uint32_t seen = Word(word).load(std::memory_order_relaxed);
+    if (const std::optional<Locked> taken = try_take(Word(word), seen, owner.tid())) {
+        return *taken;
+    }
+    owner.forget();
+    return Locked::Busy;
+}
+
 }  // namespace sluice::shm

@@ -40,6 +40,9 @@ namespace detail {
     return detail::lock_taken(word, owner);
 }
 
+/// The same without waiting: Busy where somebody living has it. `owner` holds no other one.
+[[nodiscard]] Locked try_lock(std::uint32_t& word, sys::RobustOwner& owner);
+
 inline void unlock(std::uint32_t& word, sys::RobustOwner& owner) {
     const std::uint32_t was = std::atomic_ref(word).exchange(0, std::memory_order_release);
     if ((was & sys::kFutexWaiters) != 0) [[unlikely]] {

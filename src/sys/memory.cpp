@@ -3,6 +3,7 @@
 // Runs in: any.
 #include "sys/memory.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,6 +38,16 @@ Result<> seal(int fd) {
 Result<> seal_size(int fd) {
     if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         return fail("fcntl(F_ADD_SEALS)");
+    }
+    return {};
+}
+
+Result<> free_pages(int fd, std::size_t offset, std::size_t size) {
+    constexpr int kMode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    while (::fallocate(fd, kMode, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+        if (errno != EINTR) {
+            return fail("fallocate()");
+        }
     }
     return {};
 }

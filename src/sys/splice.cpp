@@ -10,10 +10,12 @@
 
 namespace sluice::sys {
 
-Result<Transfer> splice(int from, int to, std::size_t size) {
+namespace {
+
+Result<Transfer> splice_at(int from, int to, loff_t* offset, std::size_t size) {
     for (;;) {
         const ssize_t moved =
-            ::splice(from, nullptr, to, nullptr, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            ::splice(from, nullptr, to, offset, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (moved >= 0) {
             return Transfer{.size = static_cast<std::size_t>(moved),
                             .is_end = moved == 0 && size > 0};
@@ -25,6 +27,17 @@ Result<Transfer> splice(int from, int to, std::size_t size) {
             return fail("splice()");
         }
     }
+}
+
+}  // namespace
+
+Result<Transfer> splice(int from, int to, std::size_t size) {
+    return splice_at(from, to, nullptr, size);
+}
+
+Result<Transfer> splice_to_file(int pipe, int file, off_t offset, std::size_t size) {
+    loff_t at = offset;
+    return splice_at(pipe, file, &at, size);
 }
 
 Result<std::size_t> set_pipe_size(int pipe, std::size_t size) {

@@ -25,6 +25,8 @@ extern const http::Module kMsieRefresh; ///< msie_refresh.cpp
 extern const http::Module kUserId;     ///< userid.cpp: userid and its kin
 extern const http::Module kReferer;     ///< referer.cpp: valid_referers
 extern const http::Module kSecureLink;  ///< secure_link.cpp
+extern const http::Module kLive;       ///< live.cpp: a FIFO for many viewers
+extern const http::Module kLiveHead;   ///< live.cpp: no-store, behind kHeaders
 extern const http::Module kRemoteUser;  ///< remote_user.cpp: $remote_user
 
 }  // namespace sluice::modules

@@ -38,6 +38,10 @@ class Wire {
     /// A body that answered Later has something again. Only posts.
     virtual void wake(Exchange& exchange) = 0;
 
+    /// The reply cannot be completed, and nobody may take what was sent for the whole: ends the
+    /// connection by a reset. Only posts.
+    virtual void cut(Exchange&) {}
+
     /// The request's body is wanted: read it into exchange.body, then call exchange.body_ended().
     /// Only notes or posts. A wire without request bodies never gets the call.
     virtual void want_body(Exchange&) {}

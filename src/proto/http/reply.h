@@ -30,6 +30,9 @@ struct Reply {
     std::uint16_t status = 0;     ///< 0: not decided yet
     bool closes = false;          ///< the connection must not be kept
     bool is_head_only = false;    ///< HEAD, 204, 304: length is announced, no body sent
+    /// The body comes when it comes: whatever it gives leaves at once, and a client that goes while
+    /// it has nothing is not waited for.
+    bool is_live = false;
     bool accepts_ranges = false;  ///< prepared_lines, where there are some, say so themselves
     std::int64_t length = kUnknownLength;
     UnixSeconds last_modified{-1};  ///< below 0: none

@@ -164,7 +164,7 @@ Framing Session::decide_framing() {
     talk.linger_timeout = *core.lingering_timeout;
     talk.send_timeout = *core.send_timeout;
     talk.resets_on_timeout = *core.reset_timedout_connection;
-    talk.postpone = core.postpone_output->count;
+    talk.postpone = exchange.reply.is_live ? 0 : core.postpone_output->count;
     talk.corking = *core.tcp_nopush ? net::Corking::On : net::Corking::Off;
     const bool is_limited = core.limit_rate->is_given || exchange.limit_rate >= 0;
     if (is_limited && exchange.trace == nullptr) {  // nobody waits for an explanation
@@ -211,6 +211,10 @@ bool Session::may_keep_alive(const http::CoreConf& core) const {
 
 Step Session::step_sending() {
     Talk& talk = *talk_;
+    if (talk.is_cut) [[unlikely]] {
+        reset();
+        return destroy();
+    }
     for (int pulls = 0; pulls < kPullsPerTurn; ++pulls) {
         const bool may_pull = talk.chain.empty() || holds_back();
         if (may_pull && !talk.is_body_complete && !talk.waits_for_body) {
@@ -233,7 +237,8 @@ Step Session::step_sending() {
             return finish_exchange();
         }
         if (talk.waits_for_body) {
-            return Step::Wait;
+            const bool is_left = talk.exchange.reply.is_live && is_peer_closed();
+            return is_left ? destroy() : Step::Wait;
         }
     }
     yield();

@@ -25,6 +25,11 @@ void Talk::wake(http::Exchange&) {
     session->yield();
 }
 
+void Talk::cut(http::Exchange&) {
+    is_cut = true;
+    session->yield();
+}
+
 void Talk::want_body(http::Exchange&) {
     wants_body = true;
     if (session->state() == State::Deciding) {
@@ -99,7 +104,7 @@ void Talk::forget_request() {
     arena.reset();
     scan = HeadScan();
     is_running = is_decided = wants_body = waits_for_body = is_body_complete = is_chunked = false;
-    has_continued = is_throttled = is_leaving = false;
+    has_continued = is_throttled = is_leaving = is_cut = false;
     rate = {};
     committed = head_size = 0;
 }

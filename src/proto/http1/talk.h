@@ -38,6 +38,7 @@ class Talk final : public http::Wire {
 
     void reply_ready(http::Exchange& exchange) override;
     void wake(http::Exchange& exchange) override;
+    void cut(http::Exchange& exchange) override;
     void want_body(http::Exchange& exchange) override;
     const net::Address& peer() const override;
     const net::Address& local() const override;
@@ -118,6 +119,7 @@ class Talk final : public http::Wire {
     bool is_decided = false;        ///< reply_ready() was called
     bool wants_body = false;        ///< want_body() was called
     bool waits_for_body = false;    ///< the body answered Later
+    bool is_cut = false;            ///< the reply cannot be completed
     bool is_body_complete = false;  ///< nothing more will be pulled
     bool is_chunked = false;
     bool is_leaving = false;  ///< `chain` has what must go: it has begun to, or is the body's own

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// LiveHub and LiveBody.
+// Runs in: worker.
+#include "modules/http/live_hub.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "log/log.h"
+#include "proto/http/error_line.h"
+#include "sys/splice.h"
+
+namespace sluice::modules {
+
+namespace {
+
+/// Of one turn; the rest follows in the next, behind what the viewers send.
+constexpr std::size_t kFillBudget = std::size_t{1} << 20;
+/// Pieces that viewers get: small for those who are behind, so that their progress shows.
+constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kSmallPiece = 64 * 1024;
+/// The kernel's 64 KiB would wake everybody four times as often.
+constexpr std::size_t kFifoSize = 256 * 1024;
+
+/// A stream that was waited for so long while a window of it came has a pace of its own.
+constexpr Millis kOwnPace{500};
+/// A writer without one is held back for a viewer that takes something so often,
+constexpr Millis kStall{1000};
+/// and takes each byte so soon.
+constexpr Millis kLatest{10'000};
+
+constexpr Millis kRetry{2};       ///< another worker fills, or viewers hold the window back
+constexpr Millis kJudging{100};   ///< somebody is far behind
+constexpr Millis kBeat{500};      ///< viewers are there: below LiveWindow's limit of silence
+constexpr Millis kIdle{1000};     ///< nobody watches; also how often the path is looked at
+
+}  // namespace
+
+// ---- a viewer ----
+
+http::Pull LiveBody::pull(net::Chain& out, std::size_t max) {
+    LiveWindow& window = hub_.window_;
+    // Its worker was stopped for seconds and the window went on without it.
+    if (!is_cut_ && sent_ < window.begin()) {
+        hub_.drop(*this, "the window has moved on");
+    }
+    if (is_cut_) {
+        return http::Pull::Broken;
+    }
+    if (sent_ != at_) {
+        sent_ = at_;
+        progressed_ = hub_.worker_.loop.now();
+    }
+    const std::uint64_t end = std::min(window.end(), hub_.last_);
+    if (at_ >= end) {
+        is_waiting_ = at_ < hub_.last_;
+        return is_waiting_ ? http::Pull::Later : http::Pull::End;
+    }
+    const std::size_t piece = end - at_ > hub_.limit_ / 2 ? kSmallPiece : kPiece;
+    const auto most = static_cast<std::size_t>(
+        std::min<std::uint64_t>({end - at_, std::uint64_t{max}, std::uint64_t{piece}}));
+    const LiveWindow::Run run = window.run_at(at_, most);
+    const bool is_on = gives_memory_ ? out.push_memory({run.memory, run.size})
+                                     : out.push_file(run.fd, run.offset, run.size);
+    at_ += is_on ? run.size : 0;
+    return http::Pull::More;
+}
+
+bool LiveBody::give_memory() {
+    return gives_memory_ = true;
+}
+
+void LiveBody::close() noexcept {
+    hub_.leave(*this);
+    std::destroy_at(this);
+}
+
+// ---- life ----
+
+Result<std::unique_ptr<LiveHub>> LiveHub::create(net::WorkerContext& worker, const LiveSpec& spec) {
+    const auto& theirs = *static_cast<const shm::ZoneUser*>(spec.zone->attached);
+    sys::UniqueFd fd = TRY(sys::duplicate(theirs.zone().fd()));
+    shm::Zone zone = TRY(shm::Zone::attach(
+        kLiveZone, {.bytes = spec.zone->bytes, .shards = spec.zone->shards}, std::move(fd)));
+    return std::unique_ptr<LiveHub>(new LiveHub(worker, spec, std::move(zone)));
+}
+
+LiveHub::LiveHub(net::WorkerContext& worker, const LiveSpec& spec, shm::Zone zone)
+    : worker_(worker),
+      path_(spec.path),
+      limit_(spec.window),
+      zone_(std::move(zone)),
+      user_(zone_, static_cast<shm::ZoneUser*>(spec.zone->attached)->owner()),
+      window_(user_, worker.slots, worker.slot) {
+    source_.hub = tick_.hub = again_.hub = this;
+    source_.on_ready = [](event::Pollable& source, std::uint32_t) {
+        static_cast<Source&>(source).hub->run();
+    };
+    tick_.fire = [](event::Timer& timer) { static_cast<Tick&>(timer).hub->run(); };
+    again_.run = [](event::Posted& again) { static_cast<Again&>(again).hub->run(); };
+    window_.withdraw();
+    run();
+}
+
+LiveHub::~LiveHub() {
+    if (is_watched_) {
+        worker_.loop.forget(source_);
+    }
+    window_.withdraw();
+}
+
+void LiveHub::set_orphan() {
+    is_orphan_ = true;
+    has_lease_ = false;
+    window_.drop_lease();
+    settle_watch();
+    arm(Millis(0));
+}
+
+void LiveHub::end() {
+    last_ = std::min(last_, window_.end());
+    if (std::exchange(has_lease_, false)) {
+        window_.drop_lease();
+    }
+    settle_watch();
+    wake_viewers();
+    arm(kBeat);
+}
+
+void LiveHub::join(LiveBody& body, std::uint64_t burst) {
+    const std::uint64_t end = window_.end();
+    body.at_ = body.sent_ = std::max(window_.begin(), end - std::min(end, burst));
+    body.progressed_ = worker_.loop.now();
+    viewers_.push_back(body);
+    ++count_;
+    static_cast<void>(judge_viewers());
+    settle_watch();
+    arm(kBeat);
+}
+
+void LiveHub::leave(LiveBody& body) {
+    body.unlink();
+    if (--count_ == 0) {
+        window_.withdraw();
+    }
+    arm(Millis(0));  // who held the window back may have been this one
+}
+
+// ---- the FIFO ----
+
+bool LiveHub::is_ready() {
+    if (!fifo_) {
+        look_at_fifo();
+        settle_watch();
+    }
+    return fifo_.is_open();
+}
+
+/// Opens it when it is there, and the new one where it was made anew.
+void LiveHub::look_at_fifo() {
+    const Result<sys::FileInfo> found = sys::file_info_at(AT_FDCWD, path_.c_str(), true);
+    if (!found) {
+        return complain(found.error());
+    }
+    if (fifo_ && found->inode == info_.inode && found->device == info_.device) {
+        return;
+    }
+    if (const Result<> opened = open_fifo(*found); !opened) {
+        complain(opened.error());
+    }
+}
+
+/// For reading only, and without waiting for a writer. Every worker has it open all the time: a
+/// writer meets no broken pipe when one of them dies.
+Result<> LiveHub::open_fifo(const sys::FileInfo& found) {
+    if (!found.is_fifo()) {
+        return fail("open()", ESPIPE);
+    }
+    sys::UniqueFd fd = TRY(sys::open(path_.c_str(), O_RDONLY | O_NONBLOCK));
+    info_ = TRY(sys::file_info(fd.get()));
+    if (!info_.is_fifo()) {
+        return fail("open()", ESPIPE);
+    }
+    static_cast<void>(sys::set_pipe_size(fd.get(), kFifoSize));  // its own size does as well
+    if (std::exchange(is_watched_, false)) {
+        worker_.loop.forget(source_);
+    }
+    fifo_ = std::move(fd);
+    complained_ = 0;
+    return {};
+}
+
+void LiveHub::complain(const Error& error) {
+    if (std::exchange(complained_, error.code) == error.code) {
+        return;
+    }
+    if (error.code == ESPIPE) {
+        log::write(log::Level::Error, "live: \"{}\" is not a FIFO, which mkfifo would make", path_);
+    } else if (error.code == ENOENT) {
+        log::write(log::Level::Error, "live: there is no FIFO \"{}\" (mkfifo makes one)", path_);
+    } else {
+        log::write(log::Level::Error, "live: {}", log::Failure{error, "\"" + path_ + "\""});
+    }
+}
+
+/// Whoever has viewers empties the FIFO, and, while nobody has, the worker with the lease.
+void LiveHub::settle_watch() {
+    const bool is_wanted = fifo_ && last_ == UINT64_MAX && (count_ > 0 || has_lease_);
+    if (is_wanted == is_watched_) {
+        return;
+    }
+    if (is_wanted) {
+        source_.fd = fifo_.get();
+        is_watched_ = worker_.loop.watch(source_, EPOLLIN | EPOLLET).has_value();
+    } else {
+        worker_.loop.forget(source_);
+        is_watched_ = false;
+    }
+}
+
+LiveWindow::Filled LiveHub::fill() {
+    if (!is_watched_) {
+        return LiveWindow::Filled::Empty;
+    }
+    const LiveWindow::Fill filled = window_.fill(fifo_.get(), kFillBudget, worker_.loop.now());
+    if (filled.error.code != 0) {
+        complain(filled.error);
+    }
+    is_held_ = filled.outcome == LiveWindow::Filled::Held;
+    return filled.outcome;
+}
+
+// ---- turns ----
+
+// Whoever does not see the FIFO empty looks again: then every byte that came before is in the window
+// and every later one brings an event to all who watch.
+void LiveHub::run() {
+    const Millis now = worker_.loop.now();
+    if (now >= next_look_) {
+        next_look_ = now + kIdle;
+        look_at_fifo();
+        has_lease_ = last_ == UINT64_MAX && !is_orphan_ && window_.take_lease(now);
+        settle_watch();
+    }
+    const bool is_behind = judge_viewers();
+    const LiveWindow::Filled filled = fill();
+    wake_viewers();
+    switch (filled) {
+        case LiveWindow::Filled::More:
+            worker_.loop.post(again_);
+            break;
+        case LiveWindow::Filled::Held:
+        case LiveWindow::Filled::Busy:
+            return arm(kRetry);
+        case LiveWindow::Filled::Empty:
+            break;
+    }
+    arm(is_behind ? kJudging : count_ > 0 ? kBeat : kIdle);
+}
+
+void LiveHub::arm(Millis delay) {
+    const Millis when = worker_.loop.now() + delay;
+    if (!tick_.is_armed() || tick_.deadline > when) {
+        worker_.loop.timers().arm(tick_, when);
+    }
+}
+
+void LiveHub::wake_viewers() {
+    const std::uint64_t end = window_.end();
+    viewers_.each([&](LiveBody& body) {
+        if (body.is_waiting_ && (body.at_ < end || body.at_ >= last_)) {
+            body.is_waiting_ = false;
+            body.progressed_ = worker_.loop.now();
+            body.exchange_.wire.wake(body.exchange_);
+        }
+    });
+}
+
+/// Drops who is too slow and says how far the others are. Gives whether somebody is far behind.
+bool LiveHub::judge_viewers() {
+    if (count_ == 0) {
+        return false;
+    }
+    const std::uint64_t end = window_.end();
+    std::uint64_t floor = LiveWindow::kNoFloor;
+    viewers_.each([&](LiveBody& body) {
+        const std::uint64_t behind = end - std::min(end, body.sent_);
+        if (!body.is_cut_ && behind > limit_ && is_too_slow(body)) {
+            drop(body, "too slow");
+        }
+        if (!body.is_cut_) {
+            floor = std::min(floor, body.sent_);
+        }
+    });
+    window_.publish(count_, floor, worker_.loop.now());
+    return floor < end && end - floor > limit_ / 2;
+}
+
+bool LiveHub::is_too_slow(const LiveBody& body) const {
+    if (window_.waited_since(body.sent_) >= kOwnPace) {
+        return true;
+    }
+    const Millis now = worker_.loop.now();
+    return is_held_ && (now - body.progressed_ > kStall ||
+                        now - window_.arrival_of(body.sent_) > kLatest);
+}
+
+void LiveHub::drop(LiveBody& body, std::string_view why) {
+    body.is_cut_ = true;
+    window_.count_dropped();
+    http::write_error(body.exchange_, log::Level::Info,
+                      "live: a viewer of \"{}\" is dropped, {} bytes behind: {}", path_,
+                      window_.end() - std::min(window_.end(), body.sent_), why);
+    body.exchange_.wire.cut(body.exchange_);
+}
+
+}  // namespace sluice::modules

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// LiveWindow: filling, and who holds it back.
+// Runs in: worker.
+#include "modules/http/live_window.h"
+
+#include <algorithm>
+
+#include "base/bug.h"
+#include "shm/shard_lock.h"
+#include "shm/shared_log.h"
+#include "sys/memory.h"
+#include "sys/splice.h"
+
+namespace sluice::modules {
+
+namespace {
+
+/// The zone's own page and shard head lie before the window's header, all in the first segment's
+/// length: segments begin where huge pages would, and are given back as whole ones.
+constexpr std::uint64_t kFirstSegment = kLiveSegment;
+constexpr std::uint64_t kStampBytes = 256 * 1024;
+constexpr std::size_t kStamps = 8192;
+/// A worker that has not been heard of for so long holds nobody up.
+constexpr Millis kSilence{2000};
+constexpr Millis kLease{3000};
+
+template <class T>
+using Word = std::atomic<T>;
+
+}  // namespace
+
+/// A worker's viewers.
+struct alignas(64) LiveWindow::Cell {
+    Word<std::uint32_t> epoch;  ///< of the slot that the cell is for
+    Word<std::uint32_t> viewers;
+    Word<std::uint64_t> floor;
+    Word<std::int64_t> heard;
+};
+
+/// When a part of the stream began to come.
+struct LiveWindow::Stamp {
+    Word<std::int64_t> arrived;
+    Word<std::int64_t> waited;  ///< the stream's time of waiting at that moment
+};
+
+/// All zero in a fresh zone. Every word is whole at any moment, so that whoever dies with the lock
+/// leaves nothing to mend: bytes count from when `end` says so.
+struct LiveWindow::Head {
+    std::uint32_t lock;
+    Word<std::uint32_t> used_cells;
+    Word<std::uint32_t> lease_slot;  ///< plus one; 0: nobody's
+    Word<std::uint32_t> lease_epoch;
+    Word<std::int64_t> lease_until;
+    alignas(64) Word<std::uint64_t> end;
+    Word<std::uint64_t> begin;
+    Word<std::uint64_t> segment;      ///< may be written to
+    Word<std::int64_t> empty_since;   ///< the FIFO was found empty; 0: it was not
+    Word<std::int64_t> waited;        ///< how long it was empty in all
+    Word<std::uint64_t> dropped;
+    std::array<Cell, shm::kMaxSlots> cells;
+    std::array<Stamp, kStamps> stamps;
+};
+
+std::uint64_t live_zone_bytes(std::uint64_t window) {
+    // One segment is being filled, one is for those who are being told that they are too slow.
+    const std::uint64_t segments = (window + kLiveSegment - 1) / kLiveSegment + 2;
+    return kFirstSegment + segments * kLiveSegment;
+}
+
+LiveWindow::LiveWindow(shm::ZoneUser& zone, shm::SlotTable slots, SlotId slot)
+    : zone_(nullptr), head_(nullptr), segments_(0), slots_(slots), slot_(slot) {
+    use(zone);
+}
+
+void LiveWindow::use(shm::ZoneUser& zone) {
+    static_assert(4096 + sizeof(shm::ShardHead) + 64 + sizeof(Head) <= kFirstSegment);
+    static_assert(kLargestLiveWindow + 4 * kLiveSegment <= kStamps * kStampBytes);
+    zone_ = &zone;
+    const std::size_t head_at = (sizeof(shm::ShardHead) + 63) / 64 * 64;
+    head_ = static_cast<Head*>(static_cast<void*>(zone.zone().shard_base(0) + head_at));
+    segments_ = (4096 + zone.zone().shape().bytes - kFirstSegment) / kLiveSegment;
+}
+
+std::uint64_t LiveWindow::end() const {
+    return head_->end.load(std::memory_order_acquire);
+}
+
+std::uint64_t LiveWindow::begin() const {
+    return head_->begin.load(std::memory_order_acquire);
+}
+
+LiveWindow::Run LiveWindow::run_at(std::uint64_t at, std::size_t most) const {
+    const std::uint64_t ring = segments_ * kLiveSegment;
+    const std::uint64_t place = at % ring;
+    const std::uint64_t size = std::min({std::uint64_t{most}, end() - at, ring - place});
+    const std::uint64_t offset = kFirstSegment + place;
+    return {.fd = zone_->zone().fd(),
+            .offset = static_cast<off_t>(offset),
+            .memory = zone_->zone().shard_base(0) + (offset - 4096),
+            .size = static_cast<std::size_t>(size)};
+}
+
+// ---- filling ----
+
+LiveWindow::Fill LiveWindow::fill(int fifo, std::size_t budget, Millis now) {
+    // Never waited for: whoever has it does our work, and we look again soon.
+    if (shm::try_lock(head_->lock, zone_->owner()) == shm::Locked::Busy) {
+        return {.outcome = Filled::Busy, .error = {}};
+    }
+    const Fill filled = fill_locked(fifo, budget, now);
+    shm::unlock(head_->lock, zone_->owner());
+    return filled;
+}
+
+LiveWindow::Fill LiveWindow::fill_locked(int fifo, std::size_t budget, Millis now) {
+    Fill filled{.outcome = Filled::More, .error = {}};
+    while (filled.bytes < budget) {
+        const std::uint64_t at = end();
+        const std::uint64_t segment = at / kLiveSegment;
+        if (const Result<bool> is_open = open_segment(segment, now); !is_open || !*is_open) {
+            filled.outcome = Filled::Held;
+            filled.error = is_open ? Error{} : is_open.error();
+            return filled;
+        }
+        const std::uint64_t room = (segment + 1) * kLiveSegment - at;
+        const std::size_t size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(room, budget - filled.bytes));
+        const std::uint64_t place = kFirstSegment + at % (segments_ * kLiveSegment);
+        const Result<sys::Transfer> moved = sys::splice_to_file(
+            fifo, zone_->zone().fd(), static_cast<off_t>(place), size);
+        if (!moved || moved->size == 0) {  // no writer, or one that has nothing now
+            if (head_->empty_since.load(std::memory_order_relaxed) == 0) {
+                head_->empty_since.store(now.count(), std::memory_order_relaxed);
+            }
+            filled.outcome = Filled::Empty;
+            filled.error = moved ? Error{} : moved.error();
+            return filled;
+        }
+        note_arrival(at, at + moved->size, now);
+        head_->end.store(at + moved->size, std::memory_order_release);
+        filled.bytes += moved->size;
+    }
+    return filled;
+}
+
+/// False: somebody still needs what the segment holds.
+Result<bool> LiveWindow::open_segment(std::uint64_t segment, Millis now) {
+    if (head_->segment.load(std::memory_order_relaxed) == segment) {
+        return true;
+    }
+    const std::uint64_t kept = segment + 1 > segments_ ? segment + 1 - segments_ : 0;
+    if (lowest_floor(now) < kept * kLiveSegment) {
+        return false;
+    }
+    head_->begin.store(kept * kLiveSegment, std::memory_order_release);
+    TRY(sys::free_pages(zone_->zone().fd(), kFirstSegment + segment % segments_ * kLiveSegment,
+                        kLiveSegment));
+    head_->segment.store(segment, std::memory_order_relaxed);
+    return true;
+}
+
+void LiveWindow::note_arrival(std::uint64_t from, std::uint64_t to, Millis now) {
+    const std::int64_t since = head_->empty_since.exchange(0, std::memory_order_relaxed);
+    if (since != 0) {
+        head_->waited.fetch_add(std::max<std::int64_t>(now.count() - since, 0),
+                                std::memory_order_relaxed);
+    }
+    const std::int64_t waited = head_->waited.load(std::memory_order_relaxed);
+    for (std::uint64_t part = (from + kStampBytes - 1) / kStampBytes; part * kStampBytes < to; ++part) {
+        Stamp& stamp = head_->stamps[part % kStamps];
+        stamp.arrived.store(now.count(), std::memory_order_relaxed);
+        stamp.waited.store(waited, std::memory_order_relaxed);
+    }
+}
+
+Millis LiveWindow::waited_since(std::uint64_t at) const {
+    const Stamp& stamp = head_->stamps[at / kStampBytes % kStamps];
+    return Millis(head_->waited.load(std::memory_order_relaxed) -
+                  stamp.waited.load(std::memory_order_relaxed));
+}
+
+Millis LiveWindow::arrival_of(std::uint64_t at) const {
+    return Millis(head_->stamps[at / kStampBytes % kStamps].arrived.load(std::memory_order_relaxed));
+}
+
+// ---- workers ----
+
+std::uint32_t LiveWindow::own_epoch() const {
+    return slot_.value < slots_.capacity() ? slots_.info(slot_).epoch : 0;
+}
+
+bool LiveWindow::is_alive(std::uint32_t slot, std::uint32_t epoch) const {
+    if (slot == slot_.value) {
+        return epoch == own_epoch();
+    }
+    if (slot >= slots_.capacity()) {
+        return false;
+    }
+    const shm::SlotInfo info = slots_.info(SlotId{static_cast<std::uint16_t>(slot)});
+    return info.epoch == epoch && info.state != shm::SlotState::Free;
+}
+
+void LiveWindow::publish(std::uint32_t viewers, std::uint64_t floor, Millis now) {
+    Cell& cell = head_->cells[slot_.value];
+    std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
+    while (used <= slot_.value &&
+           !head_->used_cells.compare_exchange_weak(used, std::uint32_t{slot_.value} + 1)) {
+    }
+    cell.floor.store(floor, std::memory_order_relaxed);
+    cell.viewers.store(viewers, std::memory_order_relaxed);
+    cell.heard.store(now.count(), std::memory_order_relaxed);
+    cell.epoch.store(own_epoch(), std::memory_order_release);
+}
+
+void LiveWindow::withdraw() {
+    Cell& cell = head_->cells[slot_.value];
+    cell.viewers.store(0, std::memory_order_relaxed);
+    cell.floor.store(kNoFloor, std::memory_order_release);
+}
+
+std::uint64_t LiveWindow::lowest_floor(Millis now) const {
+    std::uint64_t lowest = kNoFloor;
+    const std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(used, shm::kMaxSlots); ++i) {
+        const Cell& cell = head_->cells[i];
+        const std::uint32_t epoch = cell.epoch.load(std::memory_order_acquire);
+        const bool is_heard =
+            cell.heard.load(std::memory_order_relaxed) + kSilence.count() > now.count();
+        if (cell.viewers.load(std::memory_order_relaxed) > 0 && is_heard && is_alive(i, epoch)) {
+            lowest = std::min(lowest, cell.floor.load(std::memory_order_relaxed));
+        }
+    }
+    return lowest;
+}
+
+std::uint64_t LiveWindow::viewers() const {
+    std::uint64_t sum = 0;
+    const std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(used, shm::kMaxSlots); ++i) {
+        const Cell& cell = head_->cells[i];
+        if (is_alive(i, cell.epoch.load(std::memory_order_acquire))) {
+            sum += cell.viewers.load(std::memory_order_relaxed);
+        }
+    }
+    return sum;
+}
+
+bool LiveWindow::take_lease(Millis now) {
+    if (shm::try_lock(head_->lock, zone_->owner()) == shm::Locked::Busy) {
+        return false;
+    }
+    const std::uint32_t owner = head_->lease_slot.load(std::memory_order_relaxed);
+    const std::uint32_t mine = std::uint32_t{slot_.value} + 1;
+    const std::uint32_t epoch = head_->lease_epoch.load(std::memory_order_relaxed);
+    const bool is_mine = owner == mine && epoch == own_epoch();
+    const bool is_others = !is_mine && owner != 0 && is_alive(owner - 1, epoch) &&
+                           head_->lease_until.load(std::memory_order_relaxed) > now.count();
+    if (!is_others) {
+        head_->lease_epoch.store(own_epoch(), std::memory_order_relaxed);
+        head_->lease_slot.store(mine, std::memory_order_relaxed);
+        head_->lease_until.store((now + kLease).count(), std::memory_order_relaxed);
+    }
+    shm::unlock(head_->lock, zone_->owner());
+    return !is_others;
+}
+
+void LiveWindow::drop_lease() {
+    std::uint32_t mine = std::uint32_t{slot_.value} + 1;
+    if (head_->lease_epoch.load(std::memory_order_relaxed) == own_epoch()) {
+        static_cast<void>(head_->lease_slot.compare_exchange_strong(mine, 0));
+    }
+}
+
+void LiveWindow::count_dropped() {
+    head_->dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t LiveWindow::dropped() const {
+    return head_->dropped.load(std::memory_order_relaxed);
+}
+
+}  // namespace sluice::modules
