@@ -160,6 +160,10 @@ void Connection::set_nodelay(bool on) {
     (void)sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);  // fails on Unix sockets
 }
 
+void Connection::limit_unsent(std::size_t most) {
+    (void)sys::set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(most));
+}
+
 Result<> Connection::shutdown_write() {
     return sys::shutdown(fd, SHUT_WR);
 }

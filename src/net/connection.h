@@ -129,6 +129,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// happens where it has no meaning.
     void set_nodelay(bool on);
 
+    /// Lets the kernel hold at most about `most` bytes that it has not sent yet, so that what a peer
+    /// takes shows at once; nothing happens where it has no meaning. Units: bytes.
+    void limit_unsent(std::size_t most);
+
     /// Sends FIN; input may still come. First half of a lingering close.
     [[nodiscard]] Result<> shutdown_write();
     /// Second half: reads and forgets what still comes, at most `budget` bytes a turn, so that the

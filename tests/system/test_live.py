@@ -169,7 +169,7 @@ class Live(SluiceTest):
                 threading.Event().wait(0.02)  # the stream's pace
         self.assertEqual(self.figures(server)["dropped"], 1)
         self.assertLess(longest, 5)  # a busy machine; test_live_viewers looks closer
-        server.wait_logged(re.compile(r'\[info\].*live: a viewer of "\S+/pipe" is dropped, \d+ bytes behind'))
+        server.wait_logged(re.compile(r'\[info\].*live: a viewer of "\S+/pipe" is dropped, \d+ bytes behind: too slow for the stream'))
         slow.read_until(lambda viewer: viewer.is_over, what="the reset")
         self.assertFalse(slow.is_whole)
         self.check(viewer, slow)

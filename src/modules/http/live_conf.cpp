@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "conf/parse_as.h"
-#include "modules/shared/zone_argument.h"
 
 namespace sluice::modules {
 
@@ -53,8 +52,16 @@ conf::ZoneSpec* zone_for(conf::Build& build, const conf::Directive& directive, c
     const std::uint64_t bytes = live_zone_bytes(spec.window);
     conf::ZoneSpec* const other = build.find_zone(name);
     if (other == nullptr) {
-        return declare_zone(build, directive, {.name = name, .bytes = bytes, .shards = 1},
-                            kLiveZone, "");
+        const conf::ZoneUse use{.kind = kLiveZone.name,
+                                .layout = kLiveZone.layout,
+                                .cell_bytes = kLiveZone.cell_bytes};
+        return build.declare_zone({.name = name,
+                                   .use = use,
+                                   .bytes = bytes,
+                                   .shards = 1,
+                                   .keys = "",
+                                   .directive = directive.name,
+                                   .at = directive.at});
     }
     if (other->use.kind != kLiveZone.name || other->bytes != bytes) {
         build.error(directive, "another window= for \"" + std::string(spec.path) + "\"",
@@ -89,7 +96,8 @@ bool set_live(conf::Build& build, const conf::Directive& directive, LiveConf& co
 // clang-format off
 constexpr conf::Row kRows[] = {
     conf::row_fn<LiveConf, &set_live>("live", conf::kLocation, conf::take_range(1, 3),
-        "Send what is written to fifo:/path to all who ask, from now on; window=SIZE (4m) is how far one may be behind, burst=SIZE (0) what one gets of the past."),
+        "Send what is written to fifo:/path to all who ask, from now on; window=SIZE (4m) is how far one may be behind, "
+        "burst=SIZE (0) what one gets of the past."),
 };
 // clang-format on
 

@@ -25,11 +25,11 @@ constexpr std::size_t kSmallPiece = 64 * 1024;
 constexpr std::size_t kFifoSize = 256 * 1024;
 
 /// A stream that was waited for so long while a window of it came has a pace of its own.
-constexpr Millis kOwnPace{500};
+constexpr Millis kOwnPace{1000};
 /// A writer without one is held back for a viewer that takes something so often,
-constexpr Millis kStall{1000};
+constexpr Millis kStall{3000};
 /// and takes each byte so soon.
-constexpr Millis kLatest{10'000};
+constexpr Millis kLatest{20'000};
 
 constexpr Millis kRetry{2};       ///< another worker fills, or viewers hold the window back
 constexpr Millis kJudging{100};   ///< somebody is far behind
@@ -278,33 +278,51 @@ void LiveHub::wake_viewers() {
     });
 }
 
-/// Drops who is too slow and says how far the others are. Gives whether somebody is far behind.
+/// Says how far this worker's viewers are and drops who is too slow. Gives whether somebody is far
+/// behind.
 bool LiveHub::judge_viewers() {
     if (count_ == 0) {
         return false;
     }
+    const std::uint64_t lowest = publish_places();
     const std::uint64_t end = window_.end();
-    std::uint64_t floor = LiveWindow::kNoFloor;
-    viewers_.each([&](LiveBody& body) {
-        const std::uint64_t behind = end - std::min(end, body.sent_);
-        if (!body.is_cut_ && behind > limit_ && is_too_slow(body)) {
-            drop(body, "too slow");
-        }
-        if (!body.is_cut_) {
-            floor = std::min(floor, body.sent_);
-        }
-    });
-    window_.publish(count_, floor, worker_.loop.now());
-    return floor < end && end - floor > limit_ / 2;
+    const std::uint64_t most = end - std::min(end, lowest);
+    // Where nobody is ahead nobody is delayed: the writer alone waits.
+    if (most > limit_ && window_.is_somebody_ahead()) {
+        viewers_.each([&](LiveBody& body) {
+            if (!body.is_cut_ && end - std::min(end, body.sent_) > limit_) {
+                judge(body);
+            }
+        });
+        static_cast<void>(publish_places());
+    }
+    return most > limit_ / 2;
 }
 
-bool LiveHub::is_too_slow(const LiveBody& body) const {
-    if (window_.waited_since(body.sent_) >= kOwnPace) {
-        return true;
-    }
+/// Gives the first byte that any of them still needs.
+std::uint64_t LiveHub::publish_places() {
+    LiveWindow::Crowd crowd{.viewers = count_};
+    const std::uint64_t end = window_.end();
+    viewers_.each([&](LiveBody& body) {
+        if (!body.is_cut_) {
+            crowd.floor = std::min(crowd.floor, body.sent_);
+            crowd.ahead += end - std::min(end, body.sent_) <= limit_ / 2 ? 1U : 0U;
+        }
+    });
+    window_.publish(crowd, worker_.loop.now());
+    return crowd.floor;
+}
+
+/// Of one that is more than the window behind, while others are not.
+void LiveHub::judge(LiveBody& body) {
     const Millis now = worker_.loop.now();
-    return is_held_ && (now - body.progressed_ > kStall ||
-                        now - window_.arrival_of(body.sent_) > kLatest);
+    if (window_.waited_since(body.sent_) >= kOwnPace) {
+        drop(body, "too slow for the stream");
+    } else if (is_held_ && now - body.progressed_ > kStall) {
+        drop(body, "it takes nothing, and others wait");
+    } else if (is_held_ && now - window_.arrival_of(body.sent_) > kLatest) {
+        drop(body, "too slow for others, who wait");
+    }
 }
 
 void LiveHub::drop(LiveBody& body, std::string_view why) {

@@ -2,9 +2,10 @@
 // LiveHub: what one worker does for one FIFO: it moves bytes into the shared window when the FIFO
 // has some, wakes its viewers, and drops those that are too slow. LiveBody is one viewer's reply.
 //
-// Slow is who is more than the window behind. Where the FIFO ran empty for half a second while that
-// much came, the stream has a pace of its own and such a viewer is dropped at once: nobody waits.
-// Where it did not (`cat file`), the writer is held back for viewers that still take something.
+// Slow is who is more than the window behind while others are not. Where the FIFO was empty for a
+// second in all while that much came, the stream has a pace of its own, and such a viewer is dropped
+// at once: nobody waits. Where it was not (`cat file`), or where everybody is that far behind, the
+// writer is held back for viewers that still take something.
 // Runs in: worker.
 #pragma once
 
@@ -113,7 +114,8 @@ class LiveHub {
     [[nodiscard]] LiveWindow::Filled fill();
     void wake_viewers();
     [[nodiscard]] bool judge_viewers();
-    [[nodiscard]] bool is_too_slow(const LiveBody& body) const;
+    [[nodiscard]] std::uint64_t publish_places();
+    void judge(LiveBody& body);
     void drop(LiveBody& body, std::string_view why);
 
     net::WorkerContext& worker_;

@@ -24,39 +24,37 @@ constexpr std::size_t kStamps = 8192;
 constexpr Millis kSilence{2000};
 constexpr Millis kLease{3000};
 
-template <class T>
-using Word = std::atomic<T>;
-
 }  // namespace
 
 /// A worker's viewers.
 struct alignas(64) LiveWindow::Cell {
-    Word<std::uint32_t> epoch;  ///< of the slot that the cell is for
-    Word<std::uint32_t> viewers;
-    Word<std::uint64_t> floor;
-    Word<std::int64_t> heard;
+    std::atomic<std::uint32_t> epoch;  ///< of the slot that the cell is for
+    std::atomic<std::uint32_t> viewers;
+    std::atomic<std::uint32_t> ahead;
+    std::atomic<std::uint64_t> floor;
+    std::atomic<std::int64_t> heard;
 };
 
 /// When a part of the stream began to come.
 struct LiveWindow::Stamp {
-    Word<std::int64_t> arrived;
-    Word<std::int64_t> waited;  ///< the stream's time of waiting at that moment
+    std::atomic<std::int64_t> arrived;
+    std::atomic<std::int64_t> waited;  ///< the stream's time of waiting at that moment
 };
 
 /// All zero in a fresh zone. Every word is whole at any moment, so that whoever dies with the lock
 /// leaves nothing to mend: bytes count from when `end` says so.
 struct LiveWindow::Head {
     std::uint32_t lock;
-    Word<std::uint32_t> used_cells;
-    Word<std::uint32_t> lease_slot;  ///< plus one; 0: nobody's
-    Word<std::uint32_t> lease_epoch;
-    Word<std::int64_t> lease_until;
-    alignas(64) Word<std::uint64_t> end;
-    Word<std::uint64_t> begin;
-    Word<std::uint64_t> segment;      ///< may be written to
-    Word<std::int64_t> empty_since;   ///< the FIFO was found empty; 0: it was not
-    Word<std::int64_t> waited;        ///< how long it was empty in all
-    Word<std::uint64_t> dropped;
+    std::atomic<std::uint32_t> used_cells;
+    std::atomic<std::uint32_t> lease_slot;  ///< plus one; 0: nobody's
+    std::atomic<std::uint32_t> lease_epoch;
+    std::atomic<std::int64_t> lease_until;
+    alignas(64) std::atomic<std::uint64_t> end;
+    std::atomic<std::uint64_t> begin;
+    std::atomic<std::uint64_t> segment;      ///< may be written to
+    std::atomic<std::int64_t> empty_since;   ///< the FIFO was found empty; 0: it was not
+    std::atomic<std::int64_t> waited;        ///< how long it was empty in all
+    std::atomic<std::uint64_t> dropped;
     std::array<Cell, shm::kMaxSlots> cells;
     std::array<Stamp, kStamps> stamps;
 };
@@ -200,14 +198,15 @@ bool LiveWindow::is_alive(std::uint32_t slot, std::uint32_t epoch) const {
     return info.epoch == epoch && info.state != shm::SlotState::Free;
 }
 
-void LiveWindow::publish(std::uint32_t viewers, std::uint64_t floor, Millis now) {
+void LiveWindow::publish(const Crowd& crowd, Millis now) {
     Cell& cell = head_->cells[slot_.value];
     std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
     while (used <= slot_.value &&
            !head_->used_cells.compare_exchange_weak(used, std::uint32_t{slot_.value} + 1)) {
     }
-    cell.floor.store(floor, std::memory_order_relaxed);
-    cell.viewers.store(viewers, std::memory_order_relaxed);
+    cell.floor.store(crowd.floor, std::memory_order_relaxed);
+    cell.ahead.store(crowd.ahead, std::memory_order_relaxed);
+    cell.viewers.store(crowd.viewers, std::memory_order_relaxed);
     cell.heard.store(now.count(), std::memory_order_relaxed);
     cell.epoch.store(own_epoch(), std::memory_order_release);
 }
@@ -233,16 +232,25 @@ std::uint64_t LiveWindow::lowest_floor(Millis now) const {
     return lowest;
 }
 
-std::uint64_t LiveWindow::viewers() const {
+std::uint64_t LiveWindow::sum(std::atomic<std::uint32_t> Cell::*fact) const {
     std::uint64_t sum = 0;
     const std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < std::min<std::uint32_t>(used, shm::kMaxSlots); ++i) {
         const Cell& cell = head_->cells[i];
-        if (is_alive(i, cell.epoch.load(std::memory_order_acquire))) {
-            sum += cell.viewers.load(std::memory_order_relaxed);
+        const bool has_viewers = cell.viewers.load(std::memory_order_relaxed) > 0;
+        if (has_viewers && is_alive(i, cell.epoch.load(std::memory_order_acquire))) {
+            sum += (cell.*fact).load(std::memory_order_relaxed);
         }
     }
     return sum;
+}
+
+std::uint64_t LiveWindow::viewers() const {
+    return sum(&Cell::viewers);
+}
+
+bool LiveWindow::is_somebody_ahead() const {
+    return sum(&Cell::ahead) > 0;
 }
 
 bool LiveWindow::take_lease(Millis now) {

@@ -73,12 +73,22 @@ class LiveWindow {
     /// Moves what the FIFO has into the window, at most `budget` bytes. Never waits.
     [[nodiscard]] Fill fill(int fifo, std::size_t budget, Millis now);
 
-    /// This worker's viewers and how far the last of them is; they hold the window back.
-    void publish(std::uint32_t viewers, std::uint64_t floor, Millis now);
+    static constexpr std::uint64_t kNoFloor = UINT64_MAX;
+
+    /// One worker's viewers.
+    struct Crowd {
+        std::uint32_t viewers = 0;
+        std::uint32_t ahead = 0;         ///< less than half the window behind
+        std::uint64_t floor = kNoFloor;  ///< first byte that any of them still needs
+    };
+
+    /// What this worker's viewers still need is kept.
+    void publish(const Crowd& crowd, Millis now);
     /// No more of this worker's viewers count.
     void withdraw();
 
-    static constexpr std::uint64_t kNoFloor = UINT64_MAX;
+    /// Whether any worker has viewers that could go on.
+    [[nodiscard]] bool is_somebody_ahead() const;
 
     /// How long the FIFO was empty in all between the byte at `at` and the last one.
     [[nodiscard]] Millis waited_since(std::uint64_t at) const;
@@ -101,6 +111,7 @@ class LiveWindow {
 
     [[nodiscard]] bool is_alive(std::uint32_t slot, std::uint32_t epoch) const;
     [[nodiscard]] std::uint32_t own_epoch() const;
+    [[nodiscard]] std::uint64_t sum(std::atomic<std::uint32_t> Cell::*fact) const;
     [[nodiscard]] std::uint64_t lowest_floor(Millis now) const;
     [[nodiscard]] Result<bool> open_segment(std::uint64_t segment, Millis now);
     [[nodiscard]] Fill fill_locked(int fifo, std::size_t budget, Millis now);

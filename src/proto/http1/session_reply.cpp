@@ -21,6 +21,8 @@ constexpr std::size_t kCopiedPiece = 1024;  // of a body's memory: joins what th
 constexpr std::size_t kFrameRoom = 64;      // kept free there: both ends of a chunk
 // Of a file: read behind its head, sent in one call.
 constexpr std::size_t kCopiedRange = net::kTransferTable.memory_file;
+// Of a live body, in the kernel: its own default lets a socket take 4 MiB, seconds of a stream.
+constexpr std::size_t kLiveUnsent = 128 * 1024;
 constexpr std::uint32_t kRequestsPerTurn = 64;  // pipelined, before others have their turn
 constexpr int kPullsPerTurn = 8;
 constexpr std::size_t kPullSize = std::size_t{1} << 30;
@@ -116,6 +118,9 @@ Step Session::step_replying() {
         return finish_exchange();
     }
     if (reply.body != nullptr) {
+        if (reply.is_live) {
+            limit_unsent(kLiveUnsent);
+        }
         go(State::Sending);
         return Step::Again;
     }
