@@ -359,6 +359,7 @@ class Live(SluiceTest):
         told = server.run("explain", f"http://127.0.0.1:{server.port}/live")
         self.assertEqual(told.returncode, 0, told.stderr)
         self.assertIn("from now on", told.stdout)
+        self.assertIn("200", told.stdout)
 
     def test_prometheus_has_the_figures(self):
         server = self.live(locations="")

@@ -35,6 +35,18 @@ class LiveHubs final : public net::Service {
   public:
     explicit LiveHubs(net::WorkerContext& worker) : worker_(worker) { generation_changed(); }
 
+    ~LiveHubs() override {
+        for (auto& [zone, hub] : hubs_) {
+            hub->close();
+        }
+        for (const HubRef& hub : orphans_) {
+            hub->close();
+        }
+    }
+
+    LiveHubs(const LiveHubs&) = delete;
+    LiveHubs& operator=(const LiveHubs&) = delete;
+
     void generation_changed() override {
         conf::Generation& generation = *worker_.current;
         std::map<ZoneId, HubRef> current;
@@ -102,12 +114,13 @@ class LiveHubs final : public net::Service {
 
 // ---- a request ----
 
-Verdict start(Exchange& exchange, LiveHub& hub, std::uint64_t burst) {
+/// `hub` is null in an explanation, which nobody waits for.
+Verdict start(Exchange& exchange, LiveHub* hub, std::uint64_t burst) {
     http::Reply& reply = exchange.reply;
     reply.content_type =
         http::content_type_of(*exchange.location->core, exchange.request.uri);
     reply.is_live = true;
-    if (exchange.request.method == http::Method::Head || exchange.trace != nullptr) {
+    if (exchange.request.method == http::Method::Head || hub == nullptr) {
         reply.status = 200;
         reply.is_head_only = true;
         return Verdict::Decided;
@@ -116,8 +129,8 @@ Verdict start(Exchange& exchange, LiveHub& hub, std::uint64_t burst) {
     if (room == nullptr) {
         return exchange.finish(500);
     }
-    LiveBody* const body = std::construct_at(static_cast<LiveBody*>(room), exchange, hub);
-    hub.join(*body, burst);
+    LiveBody* const body = std::construct_at(static_cast<LiveBody*>(room), exchange, *hub);
+    hub->join(*body, burst);
     reply.body = body;
     reply.status = 200;
     return Verdict::Decided;
@@ -131,12 +144,15 @@ Verdict serve(Exchange& exchange, const void* settings) {
         return exchange.finish(405);
     }
     http::tell(exchange, http::Topic::File, "live", "what is written to {} from now on", spec.path);
+    if (exchange.trace != nullptr) [[unlikely]] {
+        return start(exchange, nullptr, 0);
+    }
     LiveHub* const hub = spec.attached;
     if (hub == nullptr || !hub->is_ready()) {
         http::complain(exchange, log::Level::Error, "live: the FIFO \"{}\" is not open", spec.path);
         return exchange.finish(503);
     }
-    return start(exchange, *hub, spec.burst);
+    return start(exchange, hub, spec.burst);
 }
 
 http::BoundRule bind(http::Phase phase, conf::Level& level) {

@@ -111,6 +111,18 @@ LiveHub::~LiveHub() {
     window_.withdraw();
 }
 
+void LiveHub::close() {
+    if (std::exchange(is_watched_, false)) {
+        worker_.loop.forget(source_);
+    }
+    if (std::exchange(has_lease_, false)) {
+        window_.drop_lease();
+    }
+    event::TimerWheel::disarm(tick_);
+    again_.unlink();
+    fifo_.reset();
+}
+
 void LiveHub::set_orphan() {
     is_orphan_ = true;
     has_lease_ = false;
@@ -151,25 +163,23 @@ void LiveHub::leave(LiveBody& body) {
 // ---- the FIFO ----
 
 bool LiveHub::is_ready() {
-    if (!fifo_) {
-        look_at_fifo();
-        settle_watch();
+    if (fifo_) {
+        return true;
     }
-    return fifo_.is_open();
+    if (const Result<> opened = look_at_fifo(); !opened) {
+        complain(opened.error());
+        return false;
+    }
+    settle_watch();
+    return true;
 }
 
-/// Opens it when it is there, and the new one where it was made anew.
-void LiveHub::look_at_fifo() {
-    const Result<sys::FileInfo> found = sys::file_info_at(AT_FDCWD, path_.c_str(), true);
-    if (!found) {
-        return complain(found.error());
+Result<> LiveHub::look_at_fifo() {
+    const sys::FileInfo found = TRY(sys::file_info_at(AT_FDCWD, path_.c_str(), true));
+    if (fifo_ && found.inode == info_.inode && found.device == info_.device) {
+        return {};
     }
-    if (fifo_ && found->inode == info_.inode && found->device == info_.device) {
-        return;
-    }
-    if (const Result<> opened = open_fifo(*found); !opened) {
-        complain(opened.error());
-    }
+    return open_fifo(found);
 }
 
 /// For reading only, and without waiting for a writer. Every worker has it open all the time: a
@@ -240,8 +250,10 @@ void LiveHub::run() {
     const Millis now = worker_.loop.now();
     if (now >= next_look_) {
         next_look_ = now + kIdle;
-        look_at_fifo();
         has_lease_ = last_ == UINT64_MAX && !is_orphan_ && window_.take_lease(now);
+        if (const Result<> opened = look_at_fifo(); !opened && has_lease_) {
+            complain(opened.error());  // one worker says it
+        }
         settle_watch();
     }
     const bool is_behind = judge_viewers();

@@ -81,6 +81,8 @@ class LiveHub {
     void set_orphan();
     /// What came so far is the end of the stream for this worker's viewers.
     void end();
+    /// The worker ends: nothing is called any more. Generations may keep the object for a while.
+    void close();
 
     [[nodiscard]] const LiveWindow& window() const { return window_; }
 
@@ -107,7 +109,8 @@ class LiveHub {
 
     void run();
     void arm(Millis delay);
-    void look_at_fifo();
+    /// Opens it when it is there, and the new one where it was made anew. Fails: it is not open.
+    [[nodiscard]] Result<> look_at_fifo();
     [[nodiscard]] Result<> open_fifo(const sys::FileInfo& found);
     void complain(const Error& error);
     void settle_watch();

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The window of a live stream: what two workers that share it see of a pipe.
+#include "modules/http/live_window.h"
+
+#include <array>
+#include <string>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "sys/file.h"
+#include "sys/socket.h"
+
+namespace sluice::modules {
+namespace {
+
+constexpr std::uint64_t kWindow = 4 << 20;
+constexpr std::size_t kBudget = std::size_t{1} << 20;
+using Filled = LiveWindow::Filled;
+
+struct LiveWindowTest : testing::Test {
+    LiveWindowTest() {
+        EXPECT_TRUE(sys::RobustOwner::start(owner));
+        for (std::uint16_t i = 0; i < 2; ++i) {
+            const auto slot = slots.claim(1);
+            EXPECT_EQ(slot->value, i);
+            slots.assign(*slot, 100 + i, 1);
+        }
+    }
+
+    void write(std::size_t size, char byte = 'x') const {
+        const std::string text(size, byte);
+        ASSERT_EQ(::write(pipe.write_end.get(), text.data(), size), static_cast<ssize_t>(size));
+    }
+
+    LiveWindow::Fill fill(LiveWindow& window) { return window.fill(pipe.read_end.get(), kBudget, now); }
+
+    /// Through the pipe, as far as viewers let it go.
+    std::uint64_t pour(std::uint64_t bytes) {
+        constexpr std::size_t kPiece = 64 * 1024;
+        const std::uint64_t before = first.end();
+        while (first.end() < before + bytes) {
+            write(kPiece);
+            if (fill(first).outcome == Filled::Held) {
+                std::array<char, kPiece> rest{};
+                static_cast<void>(sys::read(pipe.read_end.get(), rest));
+                break;
+            }
+        }
+        return first.end() - before;
+    }
+
+    shm::Zone zone =
+        shm::Zone::create(kLiveZone, {.bytes = live_zone_bytes(kWindow), .shards = 1}).value();
+    sys::RobustOwner owner;
+    shm::ZoneUser user{zone, owner};
+    std::array<shm::Slot, 4> memory;
+    shm::SlotTable slots{memory};
+    LiveWindow first{user, slots, SlotId{0}};
+    LiveWindow second{user, slots, SlotId{1}};
+    sys::Pipe pipe = sys::pipe().value();
+    Millis now{5000};
+};
+
+TEST_F(LiveWindowTest, BytesThatOneWorkerTakesAreEverybodys) {
+    write(5, 'a');
+
+    const LiveWindow::Fill filled = fill(first);
+
+    EXPECT_EQ(filled.outcome, Filled::Empty);
+    EXPECT_EQ(filled.bytes, 5U);
+    EXPECT_EQ(second.end(), 5U);
+    const LiveWindow::Run run = second.run_at(1, 100);
+    EXPECT_EQ(std::string_view(run.memory, run.size), "aaaa");
+    std::array<char, 4> bytes{};
+    EXPECT_EQ(sys::read_at(run.fd, bytes, run.offset)->size, 4U);
+    EXPECT_EQ(std::string_view(bytes.data(), bytes.size()), "aaaa");
+}
+
+TEST_F(LiveWindowTest, WhatAViewerStillNeedsIsKeptAndTheWriterWaits) {
+    second.publish({.viewers = 1, .ahead = 1, .floor = 0}, now);
+
+    const std::uint64_t poured = pour(64 << 20);
+
+    EXPECT_GE(poured, kWindow);
+    EXPECT_LE(poured, live_zone_bytes(kWindow));
+    EXPECT_EQ(first.begin(), 0U);
+}
+
+TEST_F(LiveWindowTest, TheWindowMovesOnWithItsViewers) {
+    second.publish({.viewers = 1, .ahead = 1, .floor = 0}, now);
+    const std::uint64_t held = pour(64 << 20);
+
+    second.publish({.viewers = 1, .ahead = 1, .floor = held}, now);
+
+    EXPECT_GE(pour(kWindow), kWindow);
+    EXPECT_GT(first.begin(), 0U);
+    EXPECT_LE(first.begin(), held);
+}
+
+TEST_F(LiveWindowTest, WithoutViewersNothingIsHeld) {
+    EXPECT_GE(pour(32 << 20), std::uint64_t{32} << 20);
+}
+
+TEST_F(LiveWindowTest, AWorkerThatDiedHoldsNobodyUp) {
+    second.publish({.viewers = 1, .ahead = 1, .floor = 0}, now);
+
+    slots.release(SlotId{1});
+
+    EXPECT_GE(pour(32 << 20), std::uint64_t{32} << 20);
+    EXPECT_EQ(first.viewers(), 0U);
+}
+
+TEST_F(LiveWindowTest, AWorkerThatIsStoppedHoldsThemForTwoSeconds) {
+    second.publish({.viewers = 1, .ahead = 1, .floor = 0}, now);
+    static_cast<void>(pour(64 << 20));
+
+    now += Millis(2001);
+
+    EXPECT_GE(pour(32 << 20), std::uint64_t{32} << 20);
+}
+
+TEST_F(LiveWindowTest, TimeInWhichTheFifoWasEmptyIsTheStreamsOwn) {
+    write(10);
+    static_cast<void>(fill(first));  // and finds it empty
+
+    now += Millis(700);
+    write(10);
+    static_cast<void>(fill(second));
+
+    EXPECT_EQ(first.waited_since(0), Millis(700));
+    EXPECT_EQ(first.arrival_of(0), Millis(5000));
+}
+
+TEST_F(LiveWindowTest, OneWorkerHasTheLeaseUntilItDies) {
+    EXPECT_TRUE(first.take_lease(now));
+    EXPECT_FALSE(second.take_lease(now));
+    EXPECT_TRUE(first.take_lease(now));
+
+    slots.release(SlotId{0});
+
+    EXPECT_TRUE(second.take_lease(now));
+    second.drop_lease();
+}
+
+TEST_F(LiveWindowTest, SomebodyIsAheadInWhicheverWorker) {
+    EXPECT_FALSE(first.is_somebody_ahead());
+    second.publish({.viewers = 2, .ahead = 1, .floor = 0}, now);
+    EXPECT_TRUE(first.is_somebody_ahead());
+    second.withdraw();
+    EXPECT_FALSE(first.is_somebody_ahead());
+}
+
+}  // namespace
+}  // namespace sluice::modules
