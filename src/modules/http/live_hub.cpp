@@ -34,6 +34,10 @@ constexpr Millis kLatest{20'000};
 constexpr Millis kRetry{2};       ///< another worker fills, or viewers hold the window back
 constexpr Millis kJudging{100};   ///< somebody is far behind
 constexpr Millis kBeat{500};      ///< viewers are there: below LiveWindow's limit of silence
+/// Whether another worker has moved bytes is looked for so often while bytes come and others have
+/// viewers, and else.
+constexpr Millis kGlance{4};
+constexpr Millis kRareGlance{25};
 constexpr Millis kIdle{1000};     ///< nobody watches; also how often the path is looked at
 
 }  // namespace
@@ -98,7 +102,7 @@ LiveHub::LiveHub(net::WorkerContext& worker, const LiveSpec& spec, shm::Zone zon
     source_.on_ready = [](event::Pollable& source, std::uint32_t) {
         static_cast<Source&>(source).hub->run();
     };
-    tick_.fire = [](event::Timer& timer) { static_cast<Tick&>(timer).hub->run(); };
+    tick_.fire = [](event::Timer& timer) { static_cast<Tick&>(timer).hub->on_tick(); };
     again_.run = [](event::Posted& again) { static_cast<Again&>(again).hub->run(); };
     window_.withdraw();
     run();
@@ -217,7 +221,8 @@ void LiveHub::complain(const Error& error) {
 
 /// Whoever has viewers empties the FIFO, and, while nobody has, the worker with the lease.
 void LiveHub::settle_watch() {
-    const bool is_wanted = fifo_ && last_ == UINT64_MAX && (count_ > 0 || has_lease_);
+    const bool is_ours = count_ > 0 || (has_lease_ && window_.viewers() == 0);
+    const bool is_wanted = fifo_ && last_ == UINT64_MAX && is_ours;
     if (is_wanted == is_watched_) {
         return;
     }
@@ -244,10 +249,32 @@ LiveWindow::Filled LiveHub::fill() {
 
 // ---- turns ----
 
-// Whoever does not see the FIFO empty looks again: then every byte that came before is in the window
-// and every later one brings an event to all who watch.
+// epoll looks at a descriptor once more before it tells of it: a worker whose FIFO another one has
+// emptied meanwhile hears nothing. So the window's end is looked at as well, which costs a load.
+void LiveHub::on_tick() {
+    if (worker_.loop.now() >= next_run_ || window_.end() != seen_) {
+        return run();
+    }
+    glance();
+}
+
+/// Sets the timer to when something has to be done or may have happened.
+void LiveHub::glance() {
+    const Millis now = worker_.loop.now();
+    Millis when = next_run_;
+    if (count_ > 0) {
+        const bool is_busy = has_rivals_ && now - changed_ < kIdle;
+        when = std::min(when, now + (is_busy ? kGlance : kRareGlance));
+    }
+    if (!tick_.is_armed() || tick_.deadline > when) {
+        worker_.loop.timers().arm(tick_, when);
+    }
+}
+
+// Whoever does not see the FIFO empty looks again: then every byte that came before is in the window.
 void LiveHub::run() {
     const Millis now = worker_.loop.now();
+    next_run_ = now + kIdle;
     if (now >= next_look_) {
         next_look_ = now + kIdle;
         has_lease_ = last_ == UINT64_MAX && !is_orphan_ && window_.take_lease(now);
@@ -259,24 +286,21 @@ void LiveHub::run() {
     const bool is_behind = judge_viewers();
     const LiveWindow::Filled filled = fill();
     wake_viewers();
-    switch (filled) {
-        case LiveWindow::Filled::More:
-            worker_.loop.post(again_);
-            break;
-        case LiveWindow::Filled::Held:
-        case LiveWindow::Filled::Busy:
-            return arm(kRetry);
-        case LiveWindow::Filled::Empty:
-            break;
+    changed_ = window_.end() != seen_ ? now : changed_;
+    seen_ = window_.end();
+    has_rivals_ = count_ > 0 && window_.viewers() > count_;
+    if (filled == LiveWindow::Filled::More) {
+        worker_.loop.post(again_);
+    } else if (filled != LiveWindow::Filled::Empty) {
+        return arm(kRetry);
     }
     arm(is_behind ? kJudging : count_ > 0 ? kBeat : kIdle);
 }
 
+/// run() is due then, or before.
 void LiveHub::arm(Millis delay) {
-    const Millis when = worker_.loop.now() + delay;
-    if (!tick_.is_armed() || tick_.deadline > when) {
-        worker_.loop.timers().arm(tick_, when);
-    }
+    next_run_ = std::min(next_run_, worker_.loop.now() + delay);
+    glance();
 }
 
 void LiveHub::wake_viewers() {

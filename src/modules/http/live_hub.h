@@ -108,6 +108,8 @@ class LiveHub {
     LiveHub(net::WorkerContext& worker, const LiveSpec& spec, shm::Zone zone);
 
     void run();
+    void on_tick();
+    void glance();
     void arm(Millis delay);
     /// Opens it when it is there, and the new one where it was made anew. Fails: it is not open.
     [[nodiscard]] Result<> look_at_fifo();
@@ -136,7 +138,11 @@ class LiveHub {
     std::uint32_t count_ = 0;
     int complained_ = 0;  ///< errno that was logged last
     std::uint64_t last_ = UINT64_MAX;  ///< the stream ends there
-    Millis next_look_{};
+    Millis next_look_{};   ///< at the path
+    Millis next_run_{};
+    Millis changed_{};         ///< when bytes came last
+    std::uint64_t seen_ = 0;   ///< the window's end then
+    bool has_rivals_ = false;  ///< other workers have viewers as well
     bool is_watched_ = false;
     bool has_lease_ = false;
     bool is_held_ = false;  ///< the writer waits for viewers
