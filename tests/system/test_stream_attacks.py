@@ -90,6 +90,12 @@ class Pass(SluiceTest):
         self.assertEqual(ask(server.port), "found")
         self.assertEqual(ask(server.port_number(3)), "six")
 
+    def test_the_server_that_serves_has_a_name(self):
+        server = self.serve("stream { server { listen %%PORT%%; server_name a.example b.example; return $server_name; } "
+                            "server { listen %%PORT2%%; return '[$server_name]'; } }")
+        self.assertEqual(ask(server.port), "a.example")
+        self.assertEqual(ask(server.port_number(2)), "[]")
+
     def test_a_client_that_was_heard_is_not_handed_on(self):
         server = self.serve("stream { server { listen 127.0.0.1:%%PORT%%; ssl_preread on; pass 127.0.0.1:%%PORT2%%; } "
                             "server { listen %%PORT2%%; return found; } }")

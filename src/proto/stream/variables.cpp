@@ -44,6 +44,11 @@ Value get_protocol(const void* subject, Arena&, std::string_view) {
     return {of(subject).wire.is_datagram() ? "UDP" : "TCP"};
 }
 
+Value get_server_name(const void* subject, Arena&, std::string_view) {
+    const Server* const server = of(subject).server;
+    return {server == nullptr ? std::string_view("") : server->name};
+}
+
 // ---- attempts at peers: one value each, "a, b" ----
 
 using Writer = void (*)(fmt::appender out, const Try& attempt);
@@ -90,6 +95,7 @@ constexpr script::VariableRow kRows[] = {
     {"bytes_sent", get_sent, "Bytes sent to the client.", false, true},
     {"session_time", get_session_time, "How long the session took, in seconds with milliseconds.", false, true},
     {"protocol", get_protocol, "TCP or UDP."},
+    {"server_name", get_server_name, "The first name of the server that the session came to, or that ssl_preread chose."},
     {"upstream_addr", get_tries<&write_address>, "Addresses of the peers that were tried, as \"a, b\"."},
     {"upstream_bytes_sent", get_tries<&write_bytes<&Try::sent>>, "Bytes sent to each peer that was tried."},
     {"upstream_bytes_received", get_tries<&write_bytes<&Try::received>>, "Bytes received from each peer that was tried."},
