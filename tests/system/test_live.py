@@ -47,6 +47,9 @@ class Live(SluiceTest):
     def wait_viewers(self, server, count):
         wait_for(lambda: self.figures(server)["viewers"] == count, what=f"{count} viewers")
 
+    def wait_taken(self, server, writer):
+        wait_for(lambda: self.figures(server)["bytes"] == writer.place, what="an empty FIFO")
+
     def check(self, *viewers):
         for viewer in viewers:
             self.assertIsNone(viewer.wrong)
@@ -94,7 +97,7 @@ class Live(SluiceTest):
         server = self.live()
         with self.write(server) as writer:
             writer.write(3_000_000)  # more than a FIFO holds: somebody empties it
-            wait_for(lambda: self.figures(server)["bytes"] == writer.place, what="an empty FIFO")
+            self.wait_taken(server, writer)
             viewer = self.view(server, start=writer.place)
             writer.write(100)
             viewer.read_to(100)
@@ -104,7 +107,7 @@ class Live(SluiceTest):
         server = self.live("burst=1000")
         with self.write(server) as writer:
             writer.write(5000)
-            wait_for(lambda: self.figures(server)["bytes"] == writer.place, what="an empty FIFO")
+            self.wait_taken(server, writer)
             viewer = self.view(server, start=4000)
             viewer.read_to(1000)
             writer.write(10)
@@ -261,6 +264,7 @@ class Live(SluiceTest):
                 self.check(*viewers)
                 for viewer in viewers:
                     viewer.close()
+                self.wait_taken(server, writer)  # the killed one may have had all viewers
             viewer = self.view(server, start=writer.place)
             writer.write(1000)
             viewer.read_to(1000)
@@ -279,7 +283,7 @@ class Live(SluiceTest):
                 for _ in range(2):
                     server.kill_worker(server.workers()[0])
                 writer.write(3_000_000)
-        wait_for(lambda: self.figures(server)["bytes"] == writer.place, what="an empty FIFO")
+            self.wait_taken(server, writer)
 
     def test_reloads_lose_nothing(self):
         server = self.live()
