@@ -372,7 +372,7 @@ TEST_F(HandlersTest, DeclaresTheSinksOfAccessLogs) {
     for (const conf::SinkSpec& sink : generation_->sinks()) {
         targets.push_back(sink.target);
     }
-    EXPECT_EQ(std::ranges::count(targets, "/prefix/logs/a.log"), 1);
+    EXPECT_EQ(std::ranges::count(targets, "/p/logs/a.log"), 1);
     EXPECT_EQ(std::ranges::count(targets, "/dev/stdout"), 1);
 }
 
