@@ -208,6 +208,17 @@ PeerAddress::PeerAddress(const Address& address)
     }
 }
 
+bool PeerAddress::is_loopback() const {
+    constexpr std::array<unsigned char, 16> kOne{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (family_ == AF_INET) {
+        return bytes_[0] == 127;
+    }
+    return family_ == AF_INET6 &&
+           (bytes_ == kOne ||
+            (bytes_[12] == 127 && std::ranges::equal(kMapped, std::span(bytes_).first<12>())));
+}
+
 Address PeerAddress::unpack() const {
     sockaddr_storage storage;  // as much of it is filled as from_kernel() is told to read
     if (family_ == AF_INET) {

@@ -73,6 +73,9 @@ class PeerAddress {
 
     [[nodiscard]] bool is_unix() const { return family_ == AF_UNIX; }
 
+    /// 127.0.0.0/8, also as a mapped address, or ::1.
+    [[nodiscard]] bool is_loopback() const;
+
   private:
     std::array<unsigned char, 16> bytes_{};  ///< network order; IPv4 in the first four
     std::uint32_t scope_ = 0;                ///< the interface of a link-local IPv6 address

@@ -133,6 +133,10 @@ class Connection : public event::Pollable, private event::Timer, private event::
     /// takes shows at once; nothing happens where it has no meaning. Units: bytes.
     void limit_unsent(std::size_t most);
 
+    /// For a connection of many messages: where the peer is at a loopback address there is no path
+    /// to probe, and what a congestion control that paces (bbr) costs each message is saved.
+    void skip_pacing();
+
     /// Sends FIN; input may still come. First half of a lingering close.
     [[nodiscard]] Result<> shutdown_write();
     /// Second half: reads and forgets what still comes, at most `budget` bytes a turn, so that the

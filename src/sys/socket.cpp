@@ -127,6 +127,14 @@ Result<> set_option(int fd, int level, int name, int value) {
     return {};
 }
 
+Result<> set_congestion_control(int fd, std::string_view name) {
+    const auto size = static_cast<socklen_t>(name.size());
+    if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), size) != 0) {
+        return fail("setsockopt(TCP_CONGESTION)");
+    }
+    return {};
+}
+
 Result<> set_reset_on_close(int fd) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     if (::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/error.h"
 #include "sys/unique_fd.h"
@@ -41,6 +42,8 @@ struct SocketPair {
 /// Fails with ENOTCONN before a connection is established.
 [[nodiscard]] Result<> peer_address(int fd, sockaddr_storage* address, socklen_t* size);
 [[nodiscard]] Result<> set_option(int fd, int level, int name, int value);
+/// TCP_CONGESTION (tcp(7)); "reno" is in every kernel and allowed to everybody.
+[[nodiscard]] Result<> set_congestion_control(int fd, std::string_view name);
 /// Makes the next close() of `fd` send a reset instead of what is queued (SO_LINGER of 0 s).
 [[nodiscard]] Result<> set_reset_on_close(int fd);
 [[nodiscard]] Result<int> get_option(int fd, int level, int name);

@@ -95,6 +95,7 @@ void Relay::adopt(net::OwnedConnection& connection) {
     connection.owner = this;
     connection.on_event = [](net::Connection& self) { net::owner_of<Relay>(self).turn(); };
     connection.clear_deadline();
+    connection.skip_pacing();
 }
 
 void Relay::hold(Direction& way, std::string_view first, std::string_view second) {

@@ -62,6 +62,16 @@ TEST(Address, ComparesAddressAndPort) {
     EXPECT_NE(Address::parse("unix:/a"), Address::parse("unix:/b"));
 }
 
+TEST(PeerAddress, KnowsLoopbacks) {
+    for (const char* text : {"127.0.0.1:1", "127.9.8.7:1", "[::1]:1", "[::ffff:127.0.0.1]:1"}) {
+        EXPECT_TRUE(PeerAddress(*Address::parse(text)).is_loopback()) << text;
+    }
+    for (const char* text : {"128.0.0.1:1", "[::2]:1", "[2001:db8::7f00:1]:1", "unix:/a"}) {
+        EXPECT_FALSE(PeerAddress(*Address::parse(text)).is_loopback()) << text;
+    }
+    EXPECT_FALSE(PeerAddress().is_loopback());
+}
+
 TEST(PeerAddress, PacksAndUnpacks) {
     for (const char* text : {"10.1.2.3:4567", "[fe80::1:2]:65535"}) {
         EXPECT_EQ(PeerAddress(*Address::parse(text)).unpack().text(), text);

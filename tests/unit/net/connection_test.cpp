@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,25 @@ class ConnectionTest : public ::testing::Test {
         ASSERT_TRUE(sys::send(pair_.client.get(), text).has_value());
     }
 };
+
+std::string congestion_control(int fd) {
+    std::array<char, 16> name{};
+    socklen_t size = name.size();
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), &size), 0);
+    return name.data();
+}
+
+TEST_F(ConnectionTest, OnlyLoopbackPeersSkipPacing) {
+    testing::TcpPair pair = testing::tcp_pair();
+    Connection local(*loop_, std::move(pair.server), *Address::parse("127.0.0.1:99"), ListenerId{});
+    const std::string usual = congestion_control(session_->fd);
+
+    session_->skip_pacing();
+    local.skip_pacing();
+
+    EXPECT_EQ(congestion_control(session_->fd), usual);
+    EXPECT_EQ(congestion_control(local.fd), "reno");
+}
 
 TEST_F(ConnectionTest, KnowsItsPeerAndListener) {
     EXPECT_EQ(session_->peer().text(), "10.0.0.1:99");
