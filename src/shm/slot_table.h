@@ -65,6 +65,15 @@ class SlotTable {
 
     [[nodiscard]] SlotInfo info(SlotId id) const;
 
+    /// Which life `id` is in: what a worker writes beside what it holds in shared memory, so that
+    /// others can tell it from the slot's next owner. 0 where the table has no such slot.
+    [[nodiscard]] std::uint32_t epoch_of(SlotId id) const;
+    /// Whether the owner that wrote `slot` and `epoch` has not been reaped: the slot is taken and
+    /// in the same life. Pids play no part, for a new owner may have the old one's. Both numbers
+    /// come out of shared memory and may be anything. An empty table is that of a process which
+    /// shares with nobody: its own life, 0, goes on.
+    [[nodiscard]] bool is_alive(std::uint32_t slot, std::uint32_t epoch) const;
+
     [[nodiscard]] bool is_kept_by(SlotId id, pid_t keeper) const {
         return info(id).keeper == keeper;
     }

@@ -294,31 +294,16 @@ void PeerStore::leave(PeerState& state, std::uint32_t index, Millis began) {
     }
 }
 
-std::uint32_t PeerStore::own_epoch() const {
-    return slot_.value < slots_.capacity() ? slots_.info(slot_).epoch : 0;
-}
-
-bool PeerStore::is_alive(std::uint32_t slot, std::uint32_t epoch) const {
-    if (slot == slot_.value) {
-        return epoch == own_epoch();
-    }
-    if (slot >= slots_.capacity()) {
-        return false;
-    }
-    const shm::SlotInfo info = slots_.info(SlotId{static_cast<std::uint16_t>(slot)});
-    return info.epoch == epoch && info.state != shm::SlotState::Free;
-}
-
 void PeerStore::claim_lane() {
     std::size_t free = kLanes;
     for (std::size_t i = 0; i < kLanes; ++i) {
         Lane& lane = layout_->lanes[i];
         const std::uint32_t owner = lane.slot.get();
-        if (owner == std::uint32_t{slot_.value} + 1 && lane.epoch.get() == own_epoch()) {
+        if (owner == std::uint32_t{slot_.value} + 1 && lane.epoch.get() == slots_.epoch_of(slot_)) {
             lane_ = layout_->lane_counts(i);  // of an earlier generation of this worker
             return;
         }
-        const bool is_free = owner == 0 || !is_alive(owner - 1, lane.epoch.get());
+        const bool is_free = owner == 0 || !slots_.is_alive(owner - 1, lane.epoch.get());
         free = free == kLanes && is_free ? i : free;
     }
     if (free == kLanes) {
@@ -332,7 +317,7 @@ void PeerStore::claim_lane() {
             count.set(0);
         }
     }
-    lane.epoch.set(own_epoch());
+    lane.epoch.set(slots_.epoch_of(slot_));
     lane.slot.set(std::uint32_t{slot_.value} + 1);
     lane_ = layout_->lane_counts(free);
 }
@@ -342,7 +327,7 @@ void PeerStore::reap_dead() {
         return;
     }
     const auto is_dead = [&](const Lane& lane) {
-        return lane.slot.get() != 0 && !is_alive(lane.slot.get() - 1, lane.epoch.get());
+        return lane.slot.get() != 0 && !slots_.is_alive(lane.slot.get() - 1, lane.epoch.get());
     };
     if (std::ranges::any_of(layout_->lanes, is_dead)) {
         const Lock lock(*this);
@@ -353,7 +338,7 @@ void PeerStore::reap_dead() {
 /// Sums up anew what living workers count, and forgets the dead ones'.
 void PeerStore::recount() {
     for (Lane& lane : layout_->lanes) {
-        if (lane.slot.get() != 0 && !is_alive(lane.slot.get() - 1, lane.epoch.get())) {
+        if (lane.slot.get() != 0 && !slots_.is_alive(lane.slot.get() - 1, lane.epoch.get())) {
             lane.slot.set(0);
         }
     }
@@ -416,12 +401,12 @@ std::size_t PeerStore::read_addresses(ServerState& server,
 bool PeerStore::take_lease(GroupState& group, Millis now) {
     const std::uint32_t mine = std::uint32_t{slot_.value} + 1;
     const std::uint32_t owner = group.lease_slot.get();
-    const bool is_mine = owner == mine && group.lease_epoch.get() == own_epoch();
+    const bool is_mine = owner == mine && group.lease_epoch.get() == slots_.epoch_of(slot_);
     if (zone_ != nullptr && !is_mine && owner != 0 && group.lease_until.get() > now.count() &&
-        is_alive(owner - 1, group.lease_epoch.get())) {
+        slots_.is_alive(owner - 1, group.lease_epoch.get())) {
         return false;
     }
-    group.lease_epoch.set(own_epoch());
+    group.lease_epoch.set(slots_.epoch_of(slot_));
     group.lease_slot.set(mine);
     group.lease_until.set((now + kLease).count());
     return true;
@@ -429,7 +414,7 @@ bool PeerStore::take_lease(GroupState& group, Millis now) {
 
 void PeerStore::drop_lease(GroupState& group) {
     if (group.lease_slot.get() == std::uint32_t{slot_.value} + 1 &&
-        group.lease_epoch.get() == own_epoch()) {
+        group.lease_epoch.get() == slots_.epoch_of(slot_)) {
         group.lease_slot.set(0);
     }
 }

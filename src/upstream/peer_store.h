@@ -162,8 +162,6 @@ class PeerStore {
     void claim_lane();
     void repair();
     void recount();
-    [[nodiscard]] bool is_alive(std::uint32_t slot, std::uint32_t epoch) const;
-    [[nodiscard]] std::uint32_t own_epoch() const;
 
     shm::ZoneUser* zone_ = nullptr;
     shm::SlotTable slots_;

@@ -183,21 +183,6 @@ Millis LiveWindow::arrival_of(std::uint64_t at) const {
 
 // ---- workers ----
 
-std::uint32_t LiveWindow::own_epoch() const {
-    return slot_.value < slots_.capacity() ? slots_.info(slot_).epoch : 0;
-}
-
-bool LiveWindow::is_alive(std::uint32_t slot, std::uint32_t epoch) const {
-    if (slot == slot_.value) {
-        return epoch == own_epoch();
-    }
-    if (slot >= slots_.capacity()) {
-        return false;
-    }
-    const shm::SlotInfo info = slots_.info(SlotId{static_cast<std::uint16_t>(slot)});
-    return info.epoch == epoch && info.state != shm::SlotState::Free;
-}
-
 void LiveWindow::publish(const Crowd& crowd, Millis now) {
     Cell& cell = head_->cells[slot_.value];
     std::uint32_t used = head_->used_cells.load(std::memory_order_relaxed);
@@ -208,7 +193,7 @@ void LiveWindow::publish(const Crowd& crowd, Millis now) {
     cell.ahead.store(crowd.ahead, std::memory_order_relaxed);
     cell.viewers.store(crowd.viewers, std::memory_order_relaxed);
     cell.heard.store(now.count(), std::memory_order_relaxed);
-    cell.epoch.store(own_epoch(), std::memory_order_release);
+    cell.epoch.store(slots_.epoch_of(slot_), std::memory_order_release);
 }
 
 void LiveWindow::withdraw() {
@@ -225,7 +210,8 @@ std::uint64_t LiveWindow::lowest_floor(Millis now) const {
         const std::uint32_t epoch = cell.epoch.load(std::memory_order_acquire);
         const bool is_heard =
             cell.heard.load(std::memory_order_relaxed) + kSilence.count() > now.count();
-        if (cell.viewers.load(std::memory_order_relaxed) > 0 && is_heard && is_alive(i, epoch)) {
+        if (cell.viewers.load(std::memory_order_relaxed) > 0 && is_heard &&
+            slots_.is_alive(i, epoch)) {
             lowest = std::min(lowest, cell.floor.load(std::memory_order_relaxed));
         }
     }
@@ -238,7 +224,7 @@ std::uint64_t LiveWindow::sum(std::atomic<std::uint32_t> Cell::*fact) const {
     for (std::uint32_t i = 0; i < std::min<std::uint32_t>(used, shm::kMaxSlots); ++i) {
         const Cell& cell = head_->cells[i];
         const bool has_viewers = cell.viewers.load(std::memory_order_relaxed) > 0;
-        if (has_viewers && is_alive(i, cell.epoch.load(std::memory_order_acquire))) {
+        if (has_viewers && slots_.is_alive(i, cell.epoch.load(std::memory_order_acquire))) {
             sum += (cell.*fact).load(std::memory_order_relaxed);
         }
     }
@@ -260,11 +246,11 @@ bool LiveWindow::take_lease(Millis now) {
     const std::uint32_t owner = head_->lease_slot.load(std::memory_order_relaxed);
     const std::uint32_t mine = std::uint32_t{slot_.value} + 1;
     const std::uint32_t epoch = head_->lease_epoch.load(std::memory_order_relaxed);
-    const bool is_mine = owner == mine && epoch == own_epoch();
-    const bool is_others = !is_mine && owner != 0 && is_alive(owner - 1, epoch) &&
+    const bool is_mine = owner == mine && epoch == slots_.epoch_of(slot_);
+    const bool is_others = !is_mine && owner != 0 && slots_.is_alive(owner - 1, epoch) &&
                            head_->lease_until.load(std::memory_order_relaxed) > now.count();
     if (!is_others) {
-        head_->lease_epoch.store(own_epoch(), std::memory_order_relaxed);
+        head_->lease_epoch.store(slots_.epoch_of(slot_), std::memory_order_relaxed);
         head_->lease_slot.store(mine, std::memory_order_relaxed);
         head_->lease_until.store((now + kLease).count(), std::memory_order_relaxed);
     }
@@ -274,7 +260,7 @@ bool LiveWindow::take_lease(Millis now) {
 
 void LiveWindow::drop_lease() {
     std::uint32_t mine = std::uint32_t{slot_.value} + 1;
-    if (head_->lease_epoch.load(std::memory_order_relaxed) == own_epoch()) {
+    if (head_->lease_epoch.load(std::memory_order_relaxed) == slots_.epoch_of(slot_)) {
         static_cast<void>(head_->lease_slot.compare_exchange_strong(mine, 0));
     }
 }

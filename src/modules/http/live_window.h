@@ -109,8 +109,6 @@ class LiveWindow {
     struct Stamp;
     struct Head;
 
-    [[nodiscard]] bool is_alive(std::uint32_t slot, std::uint32_t epoch) const;
-    [[nodiscard]] std::uint32_t own_epoch() const;
     [[nodiscard]] std::uint64_t sum(std::atomic<std::uint32_t> Cell::*fact) const;
     [[nodiscard]] std::uint64_t lowest_floor(Millis now) const;
     [[nodiscard]] Result<bool> open_segment(std::uint64_t segment, Millis now);

@@ -109,13 +109,13 @@ constexpr std::size_t kMostWorkers = shm::kMaxUpdateBytes / sizeof(WorkerCount);
 /// The counts of an entry, while it is changed: a copy without those of dead workers.
 class Counts {
   public:
-    Counts(const shm::Draft& draft, const net::WorkerContext& worker) : own_slot_(worker.slot) {
-        own_epoch_ = epoch_of(worker, worker.slot);
+    Counts(const shm::Draft& draft, const net::WorkerContext& worker)
+        : own_slot_(worker.slot), own_epoch_(worker.slots.epoch_of(worker.slot)) {
         const std::size_t given = draft.size / sizeof(WorkerCount);
         for (std::size_t i = 0; i < given; ++i) {
             WorkerCount one;
             std::memcpy(&one, draft.bytes.data() + i * sizeof one, sizeof one);
-            if (one.count != 0 && is_alive(worker, one)) {
+            if (one.count != 0 && worker.slots.is_alive(one.slot, one.epoch)) {
                 counts_[size_++] = one;
             }
         }
@@ -156,20 +156,8 @@ class Counts {
     }
 
   private:
-    static std::uint32_t epoch_of(const net::WorkerContext& worker, SlotId slot) {
-        return slot.value < worker.slots.capacity() ? worker.slots.info(slot).epoch : 0;
-    }
-
-    static bool is_alive(const net::WorkerContext& worker, const WorkerCount& one) {
-        if (one.slot >= worker.slots.capacity()) {
-            return one.slot == worker.slot.value;
-        }
-        const shm::SlotInfo info = worker.slots.info(SlotId{one.slot});
-        return info.epoch == one.epoch && info.state != shm::SlotState::Free;
-    }
-
     SlotId own_slot_;
-    std::uint32_t own_epoch_ = 0;
+    std::uint32_t own_epoch_;
     std::size_t size_ = 0;
     std::array<WorkerCount, kMostWorkers> counts_;
 };
