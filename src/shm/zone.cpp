@@ -10,9 +10,11 @@
 #include <span>
 
 #include "shm/region.h"
+#include "shm/zone_tail.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/shrinking.h"
 
 namespace sluice::shm {
 
@@ -37,10 +39,17 @@ std::uint32_t shards_for(const ZoneSize& size) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(size.shards, room));
 }
 
+bool has_tail(const ZoneKind& kind) {
+    return kind.cell_bytes == 0;
+}
+
 ShardShape shape_for(const ZoneKind& kind, const ZoneSize& size) {
     ShardShape shape;
     shape.bytes = (size.bytes - kPage) / shards_for(size) / kPage * kPage;
     shape.cell_bytes = kind.cell_bytes;
+    if (has_tail(kind)) {
+        return shape;
+    }
     const std::size_t room = shape.bytes - sizeof(ShardHead);
     shape.buckets = static_cast<std::uint32_t>(
         std::bit_floor(std::min<std::size_t>(room / (kind.cell_bytes + 4), std::size_t{1} << 24)));
@@ -51,8 +60,8 @@ ShardShape shape_for(const ZoneKind& kind, const ZoneSize& size) {
 
 bool is_possible(const ZoneKind& kind, const ZoneSize& size) {
     return size.bytes >= kMinZoneBytes && size.bytes <= kMaxZoneBytes && size.shards > 0 &&
-           size.shards <= kMaxShards && kind.cell_bytes >= 128 && kind.cell_bytes <= 1024 &&
-           kind.cell_bytes % 64 == 0 && kind.name.size() < kKindBytes;
+           size.shards <= kMaxShards && (kind.cell_bytes >= 128 || has_tail(kind)) &&
+           kind.cell_bytes <= 1024 && kind.cell_bytes % 64 == 0 && kind.name.size() < kKindBytes;
 }
 
 ZoneHeader expected_header(const ZoneKind& kind, const ZoneSize& size) {
@@ -89,8 +98,8 @@ Result<Zone> Zone::create(const ZoneKind& kind, const ZoneSize& size) {
     if (!is_possible(kind, size)) {
         return fail("zone", EINVAL);
     }
-    sys::UniqueFd fd = TRY(sys::memfd("sluice-zone", size.bytes));
-    TRY(sys::seal_size(fd.get()));
+    sys::UniqueFd fd = TRY(sys::memfd("sluice-zone", has_tail(kind) ? kZoneTailEnd : size.bytes));
+    TRY(has_tail(kind) ? sys::seal_growth(fd.get()) : sys::seal_size(fd.get()));
     sys::Mapping mapping = TRY(sys::map_shared(fd.get(), size.bytes, true));
     ZoneHeader header = expected_header(kind, size);
     TRY(sys::random_bytes(std::span(static_cast<unsigned char*>(static_cast<void*>(
@@ -109,7 +118,9 @@ Result<Zone> Zone::create(const ZoneKind& kind, const ZoneSize& size) {
 }
 
 Result<Zone> Zone::attach(const ZoneKind& kind, const ZoneSize& size, sys::UniqueFd fd) {
-    if (!is_possible(kind, size) || TRY(sys::file_info(fd.get())).size != size.bytes) {
+    const auto found = TRY(sys::file_info(fd.get())).size;
+    const bool is_of_size = has_tail(kind) ? found >= size.bytes : found == size.bytes;
+    if (!is_possible(kind, size) || !is_of_size) {
         return fail("zone", EPROTO);
     }
     sys::Mapping mapping = TRY(sys::map_shared(fd.get(), size.bytes, true));
@@ -131,6 +142,9 @@ std::size_t Zone::largest_value(std::size_t key_bytes) const {
 
 ZoneStats Zone::stats() const {
     ZoneStats sum;
+    if (shape_.cells == 0) {
+        return sum;  // no entries; and the master asks, who does not look into a tail's zone
+    }
     const auto read = [](std::uint64_t& fact) {
         return std::atomic_ref(fact).load(std::memory_order_relaxed);
     };

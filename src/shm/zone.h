@@ -22,7 +22,7 @@ namespace sluice::shm {
 struct ZoneKind {
     std::string_view name;           ///< as administrators see it, at most 23 bytes
     std::uint32_t layout = 1;        ///< raise it when the meaning of keys or values changes
-    std::uint32_t cell_bytes = 128;  ///< memory comes in these; a multiple of 64, at least 128
+    std::uint32_t cell_bytes = 128;  ///< memory comes in these; a multiple of 64, at least 128; 0: zone_tail.h
     /// Why a file of the entries would mean nothing to the next run; empty: it does (zone_state).
     std::string_view unsaved_because{};
 };

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "log/log.h"
+#include "net/transfer.h"
 #include "proto/http/error_line.h"
 #include "sys/splice.h"
 
@@ -40,15 +41,18 @@ constexpr Millis kGlance{4};
 constexpr Millis kRareGlance{25};
 constexpr Millis kIdle{1000};     ///< nobody watches; also how often the path is looked at
 
+constexpr std::string_view kTooLate = "the window has moved on";
+
 }  // namespace
 
 // ---- a viewer ----
 
 http::Pull LiveBody::pull(net::Chain& out, std::size_t max) {
     LiveWindow& window = hub_.window_;
-    // Its worker was stopped for seconds and the window went on without it.
+    // Its worker was stopped for seconds and the window went on without it. What was pulled before
+    // that and is still unsent ends the connection by itself: sendfile finds the file's end.
     if (!is_cut_ && sent_ < window.begin()) {
-        hub_.drop(*this, "the window has moved on");
+        hub_.drop(*this, kTooLate);
     }
     if (is_cut_) {
         return http::Pull::Broken;
@@ -66,17 +70,33 @@ http::Pull LiveBody::pull(net::Chain& out, std::size_t max) {
     const auto most = static_cast<std::size_t>(
         std::min<std::uint64_t>({end - at_, std::uint64_t{max}, std::uint64_t{piece}}));
     const LiveWindow::Run run = window.run_at(at_, most);
-    const bool is_on = gives_memory_ ? out.push_memory({run.memory, run.size})
-                                     : out.push_file(run.fd, run.offset, run.size);
-    at_ += is_on ? run.size : 0;
+    if (!buffer_.empty()) {
+        return pull_memory(out, run);
+    }
+    at_ += out.push_file(run.fd, run.offset, run.size) ? run.size : 0;
+    return http::Pull::More;
+}
+
+http::Pull LiveBody::pull_memory(net::Chain& out, const LiveWindow::Run& run) {
+    const std::span<char> into = buffer_.first(std::min(run.size, buffer_.size()));
+    const Result<sys::Transfer> got = sys::read_at(run.fd, into, run.offset);
+    if (!got || got->size == 0) {
+        hub_.drop(*this, kTooLate);
+        return http::Pull::Broken;
+    }
+    at_ += out.push_memory({buffer_.data(), got->size}) ? got->size : 0;
     return http::Pull::More;
 }
 
 bool LiveBody::give_memory() {
-    return gives_memory_ = true;
+    buffer_ = exchange_.arena.make_span<char>(net::kTransferTable.window);
+    return !buffer_.empty();
 }
 
 void LiveBody::close() noexcept {
+    if (!is_cut_ && sent_ < hub_.window_.begin()) {
+        hub_.note_dropped(*this, kTooLate);
+    }
     hub_.leave(*this);
     std::destroy_at(this);
 }
@@ -363,11 +383,15 @@ void LiveHub::judge(LiveBody& body) {
 
 void LiveHub::drop(LiveBody& body, std::string_view why) {
     body.is_cut_ = true;
+    note_dropped(body, why);
+    body.exchange_.wire.cut(body.exchange_);
+}
+
+void LiveHub::note_dropped(LiveBody& body, std::string_view why) {
     window_.count_dropped();
     http::write_error(body.exchange_, log::Level::Info,
                       "live: a viewer of \"{}\" is dropped, {} bytes behind: {}", path_,
                       window_.end() - std::min(window_.end(), body.sent_), why);
-    body.exchange_.wire.cut(body.exchange_);
 }
 
 }  // namespace sluice::modules

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -51,14 +53,16 @@ class LiveBody final : public http::Body, public ListHook {
   private:
     friend class LiveHub;
 
+    [[nodiscard]] http::Pull pull_memory(net::Chain& out, const LiveWindow::Run& run);
+
     http::Exchange& exchange_;
     LiveHub& hub_;
+    std::span<char> buffer_;  ///< what is given is read into it; none: file ranges are given
     std::uint64_t at_ = 0;    ///< first byte that was not pulled
     std::uint64_t sent_ = 0;  ///< first byte that may still be wanted of the window
     Millis progressed_{};     ///< when sent_ moved, or there was nothing to send
     bool is_waiting_ = false;
     bool is_cut_ = false;
-    bool gives_memory_ = false;
 };
 
 /// Counted by the generations that name it and by the worker.
@@ -122,6 +126,7 @@ class LiveHub {
     [[nodiscard]] std::uint64_t publish_places();
     void judge(LiveBody& body);
     void drop(LiveBody& body, std::string_view why);
+    void note_dropped(LiveBody& body, std::string_view why);
 
     net::WorkerContext& worker_;
     std::string path_;

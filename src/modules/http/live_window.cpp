@@ -8,21 +8,30 @@
 #include "base/bug.h"
 #include "shm/shard_lock.h"
 #include "shm/shared_log.h"
-#include "sys/memory.h"
+#include "shm/zone_tail.h"
+#include "sys/shrinking.h"
 #include "sys/splice.h"
 
 namespace sluice::modules {
 
 namespace {
 
-/// The zone's own page and shard head lie before the window's header, all in the first segment's
-/// length: segments begin where huge pages would, and are given back as whole ones.
-constexpr std::uint64_t kFirstSegment = kLiveSegment;
+/// Room for the zone's own page, its shard head and the window's header.
+constexpr std::uint64_t kHeaderRoom = kLiveSegment;
 constexpr std::uint64_t kStampBytes = 256 * 1024;
 constexpr std::size_t kStamps = 8192;
 /// A worker that has not been heard of for so long holds nobody up.
 constexpr Millis kSilence{2000};
 constexpr Millis kLease{3000};
+
+/// Where a segment ends in the file. Segments begin where huge pages would, and go as whole ones.
+constexpr std::uint64_t end_of_segment(std::uint64_t segment) {
+    return shm::kZoneTailEnd - segment * kLiveSegment;
+}
+
+constexpr off_t offset_of(std::uint64_t at) {
+    return static_cast<off_t>(end_of_segment(at / kLiveSegment + 1) + at % kLiveSegment);
+}
 
 }  // namespace
 
@@ -62,7 +71,7 @@ struct LiveWindow::Head {
 std::uint64_t live_zone_bytes(std::uint64_t window) {
     // One segment is being filled, one is for those who are being told that they are too slow.
     const std::uint64_t segments = (window + kLiveSegment - 1) / kLiveSegment + 2;
-    return kFirstSegment + segments * kLiveSegment;
+    return kHeaderRoom + segments * kLiveSegment;
 }
 
 LiveWindow::LiveWindow(shm::ZoneUser& zone, shm::SlotTable slots, SlotId slot)
@@ -71,12 +80,12 @@ LiveWindow::LiveWindow(shm::ZoneUser& zone, shm::SlotTable slots, SlotId slot)
 }
 
 void LiveWindow::use(shm::ZoneUser& zone) {
-    static_assert(4096 + sizeof(shm::ShardHead) + 64 + sizeof(Head) <= kFirstSegment);
+    static_assert(4096 + sizeof(shm::ShardHead) + 64 + sizeof(Head) <= kHeaderRoom);
     static_assert(kLargestLiveWindow + 4 * kLiveSegment <= kStamps * kStampBytes);
     zone_ = &zone;
     const std::size_t head_at = (sizeof(shm::ShardHead) + 63) / 64 * 64;
     head_ = static_cast<Head*>(static_cast<void*>(zone.zone().shard_base(0) + head_at));
-    segments_ = (4096 + zone.zone().shape().bytes - kFirstSegment) / kLiveSegment;
+    segments_ = (4096 + zone.zone().shape().bytes - kHeaderRoom) / kLiveSegment;
 }
 
 std::uint64_t LiveWindow::end() const {
@@ -88,13 +97,10 @@ std::uint64_t LiveWindow::begin() const {
 }
 
 LiveWindow::Run LiveWindow::run_at(std::uint64_t at, std::size_t most) const {
-    const std::uint64_t ring = segments_ * kLiveSegment;
-    const std::uint64_t place = at % ring;
-    const std::uint64_t size = std::min({std::uint64_t{most}, end() - at, ring - place});
-    const std::uint64_t offset = kFirstSegment + place;
+    const std::uint64_t left = kLiveSegment - at % kLiveSegment;
+    const std::uint64_t size = std::min({std::uint64_t{most}, end() - at, left});
     return {.fd = zone_->zone().fd(),
-            .offset = static_cast<off_t>(offset),
-            .memory = zone_->zone().shard_base(0) + (offset - 4096),
+            .offset = offset_of(at),
             .size = static_cast<std::size_t>(size)};
 }
 
@@ -123,9 +129,8 @@ LiveWindow::Fill LiveWindow::fill_locked(int fifo, std::size_t budget, Millis no
         const std::uint64_t room = (segment + 1) * kLiveSegment - at;
         const std::size_t size =
             static_cast<std::size_t>(std::min<std::uint64_t>(room, budget - filled.bytes));
-        const std::uint64_t place = kFirstSegment + at % (segments_ * kLiveSegment);
-        const Result<sys::Transfer> moved = sys::splice_to_file(
-            fifo, zone_->zone().fd(), static_cast<off_t>(place), size);
+        const Result<sys::Transfer> moved =
+            sys::splice_to_file(fifo, zone_->zone().fd(), offset_of(at), size);
         if (!moved || moved->size == 0) {  // no writer, or one that has nothing now
             if (head_->empty_since.load(std::memory_order_relaxed) == 0) {
                 head_->empty_since.store(now.count(), std::memory_order_relaxed);
@@ -151,8 +156,7 @@ Result<bool> LiveWindow::open_segment(std::uint64_t segment, Millis now) {
         return false;
     }
     head_->begin.store(kept * kLiveSegment, std::memory_order_release);
-    TRY(sys::free_pages(zone_->zone().fd(), kFirstSegment + segment % segments_ * kLiveSegment,
-                        kLiveSegment));
+    TRY(sys::shrink(zone_->zone().fd(), end_of_segment(kept)));
     head_->segment.store(segment, std::memory_order_relaxed);
     return true;
 }

@@ -3,10 +3,12 @@
 // finds bytes in the FIFO splices them in; every worker sends its viewers from there, each viewer at
 // its own place. A place in the stream is a number that only grows.
 //
-//     zone  ┌ header: end, cells of workers, stamps ┬ 2 MiB: segment 0 ┬ segment 1 ┬ … ┬ segment n-1 ┐
+//     zone  ┌ header: end, cells of workers, stamps ┬ nothing yet … ┬ 2 MiB: segment n ┬ … ┬ n-3 ┐ end
 //
-// A segment's pages are given back to the kernel before it is filled anew, so that what sockets
-// still hold of the old ones stays as it was sent.
+// Segments lie downwards in the zone's tail, and the oldest go by making the file shorter. So no place
+// in the file is ever filled twice. Whoever comes too late, in whichever way and however long it stood
+// still before sendfile, finds the file's end there instead of other bytes; and what sockets hold of
+// pages that are gone stays as it was sent.
 // Runs in: worker.
 #pragma once
 
@@ -23,9 +25,11 @@
 
 namespace sluice::modules {
 
-/// The zone's kind; it has one shard, whose memory is the window's own.
-inline constexpr shm::ZoneKind kLiveZone{
-    .name = "live", .layout = 1, .unsaved_because = "its bytes are of the moment"};
+/// The zone's kind; it has one shard, whose memory is the window's header, and a tail for the bytes.
+inline constexpr shm::ZoneKind kLiveZone{.name = "live",
+                                         .layout = 2,
+                                         .cell_bytes = 0,
+                                         .unsaved_because = "its bytes are of the moment"};
 
 inline constexpr std::uint64_t kLiveSegment = std::uint64_t{2} << 20;
 inline constexpr std::uint64_t kLargestLiveWindow = std::uint64_t{1} << 30;
@@ -46,11 +50,11 @@ class LiveWindow {
     /// The first byte that is still there.
     [[nodiscard]] std::uint64_t begin() const;
 
-    /// A run of bytes as the zone's descriptor has it.
+    /// A run of bytes as the zone's descriptor has it. Lives: once begin() has passed it, the file
+    /// ends before it.
     struct Run {
         int fd = -1;
         off_t offset = 0;
-        const char* memory = nullptr;  ///< the same bytes
         std::size_t size = 0;
     };
 

@@ -467,6 +467,10 @@ Step Session::flush() {
             save_unsent();
             return Step::Wait;
         case net::Written::Outcome::Short:
+            if (talk.exchange.reply.is_live) {
+                reset();  // where the connection's end is the body's, a quiet one would say "whole"
+            }
+            break;
         case net::Written::Outcome::Broken:
             break;
     }

@@ -5,11 +5,13 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "shm/zone_user.h"
 #include "sys/file.h"
+#include "sys/shrinking.h"
 
 namespace sluice::shm {
 namespace {
@@ -295,6 +297,25 @@ TEST_F(ZoneTest, IsAdoptedOnlyWhereKindLayoutAndSizeAgree) {
     EXPECT_FALSE(attach(kKind, {.bytes = 1 << 20, .shards = 2}));
     EXPECT_FALSE(attach(kKind, {.bytes = 1 << 21, .shards = 4}));
     EXPECT_FALSE(Zone::create(kKind, {.bytes = kMinZoneBytes - 1}));
+}
+
+TEST(ZoneTail, BecomesShorterAndNeverLonger) {
+    constexpr ZoneKind kNoCells{.name = "tail", .cell_bytes = 0};
+    constexpr ZoneSize kSize{.bytes = 1 << 20, .shards = 1};
+    const Zone made = Zone::create(kNoCells, kSize).value();
+    const auto hand_over = [&] { return sys::duplicate(made.fd()).value(); };
+    constexpr off_t kCut = 16 << 20;
+
+    ASSERT_TRUE(sys::shrink(made.fd(), kCut));
+
+    EXPECT_TRUE(Zone::attach(kNoCells, kSize, hand_over()));
+    EXPECT_FALSE(Zone::attach(kKind, kSize, hand_over()));
+    EXPECT_EQ(::pwrite(made.fd(), "x", 1, kCut), -1);
+    EXPECT_FALSE(sys::shrink(made.fd(), kCut + 4096));
+    EXPECT_EQ(made.stats().capacity_bytes, 0U);
+
+    ASSERT_TRUE(sys::shrink(made.fd(), 4096));
+    EXPECT_FALSE(Zone::attach(kNoCells, kSize, hand_over()));
 }
 
 TEST_F(ZoneTest, SurvivesAScribblerAndCountsTheReset) {

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -59,6 +61,7 @@ struct LiveWindowTest : testing::Test {
     LiveWindow first{user, slots, SlotId{0}};
     LiveWindow second{user, slots, SlotId{1}};
     sys::Pipe pipe = sys::pipe().value();
+    sys::SocketPair pair = sys::socketpair(SOCK_STREAM).value();
     Millis now{5000};
 };
 
@@ -71,7 +74,7 @@ TEST_F(LiveWindowTest, BytesThatOneWorkerTakesAreEverybodys) {
     EXPECT_EQ(filled.bytes, 5U);
     EXPECT_EQ(second.end(), 5U);
     const LiveWindow::Run run = second.run_at(1, 100);
-    EXPECT_EQ(std::string_view(run.memory, run.size), "aaaa");
+    EXPECT_EQ(run.size, 4U);
     std::array<char, 4> bytes{};
     EXPECT_EQ(sys::read_at(run.fd, bytes, run.offset)->size, 4U);
     EXPECT_EQ(std::string_view(bytes.data(), bytes.size()), "aaaa");
@@ -100,6 +103,51 @@ TEST_F(LiveWindowTest, TheWindowMovesOnWithItsViewers) {
 
 TEST_F(LiveWindowTest, WithoutViewersNothingIsHeld) {
     EXPECT_GE(pour(32 << 20), std::uint64_t{32} << 20);
+}
+
+TEST_F(LiveWindowTest, ARunThatTheWindowHasPassedIsTheFilesEnd) {
+    write(1000, 'a');
+    static_cast<void>(fill(first));
+    const LiveWindow::Run run = second.run_at(0, 1000);
+
+    static_cast<void>(pour(2 * live_zone_bytes(kWindow)));
+
+    std::array<char, 1000> bytes{};
+    EXPECT_EQ(sys::read_at(run.fd, bytes, run.offset)->size, 0U);
+    off_t offset = run.offset;
+    EXPECT_TRUE(sys::sendfile(pair.first.get(), run.fd, &offset, run.size)->is_end);
+}
+
+TEST_F(LiveWindowTest, WhatASocketHoldsStaysWhenTheWindowPasses) {
+    write(60'000, 'a');
+    static_cast<void>(fill(first));
+    const LiveWindow::Run run = second.run_at(0, 60'000);
+    off_t offset = run.offset;
+    const Result<sys::Transfer> sent = sys::sendfile(pair.first.get(), run.fd, &offset, run.size);
+    ASSERT_EQ(sent->size, 60'000U);
+
+    static_cast<void>(pour(2 * live_zone_bytes(kWindow)));
+
+    std::string bytes(60'000, '\0');
+    EXPECT_EQ(::recv(pair.second.get(), bytes.data(), bytes.size(), MSG_WAITALL), 60'000);
+    EXPECT_EQ(bytes, std::string(60'000, 'a'));
+}
+
+TEST_F(LiveWindowTest, RunsEndWithTheirSegments) {
+    static_cast<void>(pour(kLiveSegment + 4096));
+
+    const LiveWindow::Run run = first.run_at(kLiveSegment - 10, 4096);
+
+    EXPECT_EQ(run.size, 10U);
+    EXPECT_LT(first.run_at(kLiveSegment, 4096).offset, run.offset);
+}
+
+TEST_F(LiveWindowTest, MemoryIsGivenBackAsTheWindowMovesOn) {
+    static_cast<void>(pour(64 << 20));
+
+    struct stat facts{};
+    ASSERT_EQ(::fstat(zone.fd(), &facts), 0);
+    EXPECT_LE(static_cast<std::uint64_t>(facts.st_blocks) * 512, live_zone_bytes(kWindow));
 }
 
 TEST_F(LiveWindowTest, AWorkerThatDiedHoldsNobodyUp) {

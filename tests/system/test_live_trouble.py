@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""live in trouble: a worker that stands still while the window goes on, limits that are full, writers
+and viewers that go at bad moments. A viewer gets every byte in order or is cut; never another byte."""
+
+import json
+import os
+import threading
+import unittest
+from signal import SIGCONT
+
+from support import processes
+from support.harness import SluiceTest
+from support.live import Viewer, Writer
+from support.waiting import wait_for
+
+WINDOW = 8 << 20  # what `window=1m` keeps at most, and more
+# Some reader in between sees the bytes, and changes none.
+SAME = " ".join(f"{byte:02X} {byte:02X};" for byte in range(128, 256))
+CONF = """http { access_log off;
+  charset_map x-one x-same { """ + SAME + """ }
+  server { listen %%PORT%%; add_header X-Pid $pid;
+    location /live { live fifo:%%DIR%%/pipe window=1m; }
+    location /read { live fifo:%%DIR%%/pipe window=1m; charset x-same; source_charset x-one; charset_types *; }
+    location /status { status_api; } } }"""
+
+
+def queued(port, viewers):
+    """Bytes that the kernel holds for these viewers, at the server's end."""
+    peers = {viewer.sock.getsockname()[1] for viewer in viewers}
+    total = 0
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in list(table)[1:]:
+            local, remote, _, queues = line.split()[1:5]
+            if int(local[-4:], 16) == port and int(remote[-4:], 16) in peers:
+                total += int(queues.split(":")[0], 16)
+    return total
+
+
+class LiveTrouble(SluiceTest):
+    def live(self, conf=CONF, **more):
+        server = self.serve(conf, start=False, **more)
+        os.mkfifo(server.dir / "pipe")
+        return server.start()
+
+    def view(self, server, path="/live", **options):
+        viewer = Viewer(server.port, path, **options)
+        self.addCleanup(viewer.close)
+        self.assertEqual(viewer.read_head(), 200)
+        return viewer
+
+    def figures(self, server):
+        return json.loads(server.get("/status").text)["live"][str(server.dir / "pipe")]
+
+    def view_at(self, server, pid, **options):
+        """A viewer of the worker `pid`, for whom the others leave the connection to it."""
+        others = [other for other in server.workers() if other != pid]
+        for other in others:
+            processes.stop(other)
+        viewer = self.view(server, **options)
+        for other in others:
+            os.kill(other, SIGCONT)
+        self.assertEqual(viewer.header("x-pid"), str(pid))
+        return viewer
+
+    def freeze(self, server, pid, writer):
+        """Stops a worker, but not while it moves bytes, where everybody would have to wait for it."""
+        def has_stopped():
+            processes.stop(pid)
+            self.addCleanup(self.thaw, pid)
+            before = writer.place
+            writer.write(1)
+            try:
+                wait_for(lambda: self.figures(server)["bytes"] > before, deadline=5, what="the byte")
+                return True
+            except AssertionError:
+                os.kill(pid, SIGCONT)
+                return False
+        wait_for(has_stopped, what="a worker that stands still")
+
+    @staticmethod
+    def thaw(pid):
+        try:
+            os.kill(pid, SIGCONT)
+        except ProcessLookupError:
+            pass
+
+    @staticmethod
+    def drain(viewers):
+        """Takes what is there; gives whether anything was."""
+        return any([viewer.read_some() for viewer in viewers])
+
+    # --- a worker that stands still
+
+    def test_a_worker_that_stood_still_sends_no_wrong_byte(self):
+        """Its viewers have pieces of the window queued, which goes on without them meanwhile."""
+        server = self.live(workers=2)
+        frozen, living = server.workers()
+        watching = [self.view_at(server, living) for _ in range(3)]
+        late = [self.view_at(server, frozen, room=4096, **options)
+                for options in ({}, {"version": "HTTP/1.0"}, {"path": "/read"}) * 3]
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(512 << 10)  # more than sockets take, less than makes a slow viewer
+            for viewer in watching:
+                viewer.read_to(writer.place)
+            wait_for(lambda: all(queued(server.port, [viewer]) > 100_000 for viewer in late),
+                     what="sockets that are full")
+
+            self.freeze(server, frozen, writer)
+            pouring = threading.Thread(target=writer.write, args=(3 * WINDOW,), daemon=True)
+            pouring.start()
+            for place in range(1 << 20, 3 * WINDOW, 1 << 20):
+                for viewer in watching:
+                    viewer.read_to(place, deadline=60)
+            pouring.join(60)
+            for viewer in watching:
+                viewer.read_to(writer.place)
+            wait_for(lambda: self.drain(late) or not queued(server.port, late),
+                     what="room for what is queued in the worker")
+            os.kill(frozen, SIGCONT)
+
+            for viewer in late:
+                viewer.read_until(lambda one: one.is_over, what="the end")
+            for viewer in late:
+                self.assertIsNone(viewer.wrong)
+                self.assertFalse(viewer.is_whole)
+            wait_for(lambda: self.figures(server)["dropped"] == len(late), what="the drops to count")
+            server.wait_logged("the window has moved on", times=len(late))
+
+            again = self.view_at(server, frozen, start=writer.place)
+            writer.write(3000)
+            for viewer in (again, *watching):
+                viewer.read_until(lambda one: one.place == writer.place)
+                self.assertIsNone(viewer.wrong)
+
+
+if __name__ == "__main__":
+    unittest.main()
