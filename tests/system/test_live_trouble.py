@@ -4,6 +4,8 @@ and viewers that go at bad moments. A viewer gets every byte in order or is cut;
 
 import json
 import os
+import resource
+import subprocess
 import threading
 import unittest
 from signal import SIGCONT
@@ -47,6 +49,12 @@ class LiveTrouble(SluiceTest):
         self.addCleanup(viewer.close)
         self.assertEqual(viewer.read_head(), 200)
         return viewer
+
+    def try_view(self, server, start):
+        """A viewer, or None where there is no room for one."""
+        viewer = Viewer(server.port, start=start)
+        self.addCleanup(viewer.close)
+        return viewer if viewer.read_head() == 200 else None
 
     def figures(self, server):
         return json.loads(server.get("/status").text)["live"][str(server.dir / "pipe")]
@@ -131,6 +139,98 @@ class LiveTrouble(SluiceTest):
             for viewer in (again, *watching):
                 viewer.read_until(lambda one: one.place == writer.place)
                 self.assertIsNone(viewer.wrong)
+
+    # --- limits that are full
+
+    def test_viewers_up_to_limit_conn(self):
+        server = self.live("http { limit_conn_zone $server_port zone=some:1m; server { listen %%PORT%%;\n"
+                           "location /live { live fifo:%%DIR%%/pipe; limit_conn some 3; } } }", workers=2)
+        viewers = [self.view(server) for _ in range(3)]
+        self.assertEqual(server.get("/live").status, 429)
+        server.wait_logged('limiting connections by zone "some"')
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(100_000)
+            for viewer in viewers:
+                viewer.read_to(100_000)
+            viewers.pop().close()
+            viewers.append(wait_for(lambda: self.try_view(server, writer.place), what="a free place"))
+            writer.write(1000)
+            self.read_all(viewers, writer)
+
+    def test_viewers_up_to_worker_connections(self):
+        """More wait at the door, where nobody who watches is sent away for them, and come in when
+        somebody goes."""
+        limit = 6
+        server = self.live(f"events {{ worker_connections {limit}; }}\n" + CONF)
+        viewers = [self.view(server) for _ in range(limit)]
+        server.wait_logged(f"{limit} worker_connections are not enough, accepting pauses")
+        waiting = Viewer(server.port)
+        self.addCleanup(waiting.close)
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(100_000)
+            self.read_all(viewers, writer)
+            viewers.pop().close()
+            self.assertEqual(waiting.read_head(), 200)
+            waiting.place = writer.place
+            writer.write(1000)
+            self.read_all([*viewers, waiting], writer)
+
+    def test_a_window_that_cannot_be_had(self):
+        """The reload is refused, and those who watch another FIFO notice nothing."""
+        server = self.live(workers=2)
+        os.mkfifo(server.dir / "pipe2")
+        viewers = [self.view(server) for _ in range(4)]
+        more = "location /more { live fifo:%%DIR%%/pipe2; }\n    location /status"
+        server.configure(CONF.replace("location /status", more))
+        server.allowed_words.append("File too large")
+        limits = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 30, limits[1]))
+
+        refused = server.reload()
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn(f'zone "live:{server.dir}/pipe2": ftruncate() failed (27: File too large) in '
+                      f"{server.conf}:7", refused.stderr)
+        self.assertEqual(server.get("/more").status, 404)
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(3_000_000)
+            self.read_all(viewers, writer)
+
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limits)
+            self.assertEqual(server.reload().returncode, 0)
+            other = self.view(server, "/more")
+            with Writer(server.dir / "pipe2") as second:
+                second.write(1000)
+                self.read_all([other], second)
+            writer.write(1000)
+            self.read_all(viewers, writer)
+
+    def test_a_window_that_cannot_be_had_at_the_start(self):
+        server = self.serve(CONF, start=False)
+        done = subprocess.run(["sh", "-c", 'ulimit -f 1000 && exec "$@"', "sh", *server.command()],
+                              text=True, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f'[emerg] zone "live:{server.dir}/pipe": ftruncate() failed (27: File too large)',
+                      done.stderr)
+
+    def test_a_fifo_that_may_not_be_read(self):
+        """The bits are looked at when it is opened: a worker that cannot goes on trying."""
+        server = self.serve(CONF, start=False)
+        os.mkfifo(server.dir / "pipe", 0o200)
+        server.start()
+        if processes.status_field(server.workers()[0], "Uid").split()[1] == "0":
+            self.skipTest("the worker may read everything")
+        self.assertEqual(server.get("/live").status, 503)
+        server.wait_logged(f'live: open() "{server.dir}/pipe" failed (13: Permission denied)')
+        os.chmod(server.dir / "pipe", 0o644)
+        viewer = self.view(server)
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(1000)
+            self.read_all([viewer], writer)
+
+    def read_all(self, viewers, writer):
+        for viewer in viewers:
+            viewer.read_until(lambda one: one.place == writer.place)
+            self.assertIsNone(viewer.wrong)
 
 
 if __name__ == "__main__":

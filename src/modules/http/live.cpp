@@ -148,7 +148,12 @@ Verdict serve(Exchange& exchange, const void* settings) {
         return start(exchange, nullptr, 0);
     }
     LiveHub* const hub = spec.attached;
-    if (hub == nullptr || !hub->is_ready()) {
+    if (hub == nullptr) {  // the reason was logged when the generation came
+        http::complain(exchange, log::Level::Error,
+                       "live: there is no window for the FIFO \"{}\", a reload tries again", spec.path);
+        return exchange.finish(503);
+    }
+    if (!hub->is_ready()) {
         http::complain(exchange, log::Level::Error, "live: the FIFO \"{}\" is not open", spec.path);
         return exchange.finish(503);
     }
