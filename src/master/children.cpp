@@ -145,10 +145,10 @@ void Master::send_grants(Child& worker, const std::vector<Grant>& grants, bool a
     }
 }
 
-/// The master that we took over from, and its logger, are gone: its slots are anybody's.
+/// Looks whether the master that we took over from, and its logger, are gone.
 void Master::forget_dead_parent() {
     if (inheritance_.parent && *inheritance_.parent != sys::parent_pid()) {
-        region_->table().forget_keeper(*inheritance_.parent);
+        supervisor_->bury_master(*inheritance_.parent);
         inheritance_.parent.reset();
     }
 }

@@ -91,6 +91,7 @@ void Master::upgrade() {
                    "no upgrade now: another one is under way, or the server is stopping");
         return;
     }
+    forget_dead_parent();  // the heir knows nothing of it
     if (const Result<> moved = pid_file_.become_old(); !moved) {
         log::write(log::Level::Alert, "{}", log::Failure{moved.error(), pid_file_.path()});
         return;
@@ -113,7 +114,10 @@ void Master::upgrade() {
 
 /// The new program is gone: everything is as before it came.
 void Master::end_upgrade() {
-    heir_.reset();
+    if (heir_) {
+        supervisor_->bury_master(*heir_);
+        heir_.reset();
+    }
     if (const Result<> moved = pid_file_.become_current(); !moved) {
         log::write(log::Level::Alert, "{}", log::Failure{moved.error(), pid_file_.old_path()});
     }

@@ -27,6 +27,7 @@ Supervisor::~Supervisor() {
 Result<Child*> Supervisor::start(ChildKind kind, std::uint32_t index) {
     std::optional<SlotId> slot;
     if (kind != ChildKind::Logger) {
+        free_orphans();
         slot = slots_.claim(sys::own_pid());
         if (!slot) {
             return fail("slot of a new process", EAGAIN);
@@ -207,6 +208,35 @@ void Supervisor::bury(const sys::Death& death) {
         slots_.release(*child->slot);
     }
     owner_.on_death(*child, death);
+}
+
+void Supervisor::bury_master(pid_t dead) {
+    dead_masters_.push_back(dead);
+    free_orphans();
+}
+
+/// Nobody reaps the owners of a dead master's slots for us: whether one lives is asked by its pid,
+/// and by its start time whether that is still the same process.
+void Supervisor::free_orphans() {
+    const auto has_slots_left = [this](pid_t dead) {
+        bool is_left = false;
+        for (std::size_t i = 0; i < slots_.capacity(); ++i) {
+            const SlotId id{static_cast<std::uint16_t>(i)};
+            const shm::SlotInfo slot = slots_.info(id);
+            if (slot.keeper != dead || slot.state == shm::SlotState::Free) {
+                continue;
+            }
+            const bool lives =
+                slot.pid != 0 && sys::process_start_time(slot.pid).value_or(0) == slot.start_time;
+            is_left = is_left || lives;
+            if (!lives) {
+                static_cast<void>(slots_.adopt(id, dead, sys::own_pid()));
+            }
+        }
+        slots_.forget_keeper(dead);
+        return is_left;
+    };
+    std::erase_if(dead_masters_, [&](pid_t dead) { return !has_slots_left(dead); });
 }
 
 Child* Supervisor::find(ChildId id) const {

@@ -50,6 +50,11 @@ class Supervisor {
     /// Reaps every dead child. Call on SIGCHLD.
     void reap_all();
 
+    /// Another master of the same slot table is gone, and its logger with it. Its slots are
+    /// anybody's again; those of its workers that still live are, once these are dead too: looked
+    /// at again whenever a child starts.
+    void bury_master(pid_t dead);
+
     /// The living child, or nullptr.
     [[nodiscard]] Child* find(ChildId id) const;
     [[nodiscard]] Child* logger() const;
@@ -78,6 +83,7 @@ class Supervisor {
     void stop_listening(Child& child);
     void disconnect(Child& child);
     void bury(const sys::Death& death);
+    void free_orphans();
 
     event::Loop& loop_;
     bool is_quiet_ = false;
@@ -85,6 +91,7 @@ class Supervisor {
     shm::SlotTable slots_;
     SupervisorOwner& owner_;
     std::vector<std::unique_ptr<Child>> children_;
+    std::vector<pid_t> dead_masters_;  ///< some slots are left of them
     std::uint64_t last_id_ = 0;
 };
 

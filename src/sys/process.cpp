@@ -321,6 +321,9 @@ Result<std::uint64_t> process_start_time(pid_t pid) {
     // The name, field 2, may hold anything, so counting starts behind its last parenthesis.
     std::string_view rest(text);
     rest.remove_prefix(std::min(rest.rfind(')'), rest.size()));
+    if (rest.starts_with(") Z") || rest.starts_with(") X")) {
+        return fail("start time of a process", ESRCH);
+    }
     for (int field = 2; field < 22; ++field) {
         const std::size_t space = rest.find(' ');
         if (space == rest.npos) {

@@ -90,6 +90,7 @@ void set_process_title(std::string_view title);
 /// Remembers argv's memory for set_process_title. Call once in main().
 void keep_argv(int argc, char** argv);
 /// When a process started, in clock ticks since boot: tells it from a later one with its pid.
+/// Fails: ENOENT no such process; ESRCH it has ended, and waits for its parent to see that.
 [[nodiscard]] Result<std::uint64_t> process_start_time(pid_t pid);
 [[nodiscard]] pid_t own_pid();
 [[nodiscard]] pid_t parent_pid();

@@ -8,12 +8,17 @@ import signal
 import unittest
 
 from support import processes
+from support.client import build_request
 from support.harness import BINARY, SluiceTest
 from support.load import Load
 from support.waiting import wait_for
 
 SITE = """
 http { access_log off; server { listen %%PORT%%; root %%DIR%%/www; } }"""
+
+LIMIT = """
+http { access_log off; limit_conn_zone $host zone=open:1m;
+       server { listen %%PORT%%; root %%DIR%%/www; location /one { limit_conn open 1; try_files /big =404; } } }"""
 
 ZONES = """
 http { access_log off; kv_zone store 1m; zone_state %%DIR%%/store.zone;
@@ -127,6 +132,26 @@ class Upgrade(SluiceTest):
         os.kill(new, signal.SIGKILL)
         wait_for(lambda: self.read_pid(server) == server.pid, what="the pid file to come back")
         self.assertEqual(server.get("/").status, 200)
+
+    def test_what_workers_of_a_killed_master_had_counted_is_forgotten(self):
+        server = self.start(LIMIT)
+        server.allowed_words += ["signal 9", "[alert]", "the master has gone", "[error]"]
+        (server.dir / "www" / "big").write_bytes(b"x" * (64 << 20))
+        with server.connect() as held:
+            held.send(build_request("/one"))
+            self.assertEqual(held.read_head().status, 200)
+            self.assertEqual(server.get("/one").status, 429)
+            self.upgrade(server)
+            old_workers = server.workers(server.pid)
+            server.process.kill()
+            server.wait_exit()
+            for pid in old_workers:
+                os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: not any(processes.is_alive(pid) for pid in old_workers),
+                     what="the old master's workers to end")
+        self.assertEqual(server.reload().returncode, 0, server.report())
+        wait_for(lambda: server.get("/one", method="HEAD").status == 200, what="the place to be free")
+        server.process = None
 
 
 if __name__ == "__main__":

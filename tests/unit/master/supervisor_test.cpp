@@ -118,6 +118,40 @@ TEST_F(SupervisorTest, SaysWhenNoSlotIsLeft) {
     turn_until_deaths(slots.size() + 1);
 }
 
+TEST_F(SupervisorTest, SlotsOfADeadMasterAreAnybodysOnceTheirOwnersAreDead) {
+    constexpr pid_t kDeadMaster = 1 << 30;  // more than any pid
+    shm::SlotTable table(slots);
+    const std::uint64_t born = sys::process_start_time(sys::own_pid()).value();
+    const auto give = [&](pid_t owner, std::uint64_t start_time) {
+        const SlotId id = table.claim(kDeadMaster).value();
+        table.assign(id, owner, start_time);
+        return std::pair(id, table.epoch_of(id));
+    };
+    const auto lives = [&](std::pair<SlotId, std::uint32_t> one) {
+        return table.is_alive(one.first.value, one.second);
+    };
+    Child* const worker = supervisor.start(ChildKind::Worker, 0).value();
+    const pid_t dying = worker->pid;
+    const auto orphan = give(dying, sys::process_start_time(dying).value());
+    const auto own = give(kDeadMaster, 1);
+    const auto with_reused_pid = give(sys::own_pid(), born + 1);
+
+    supervisor.bury_master(kDeadMaster);
+
+    EXPECT_TRUE(lives(orphan));
+    EXPECT_FALSE(lives(own));
+    EXPECT_FALSE(lives(with_reused_pid)) << "its pid is another process's now";
+    supervisor.kill(*worker);
+    turn_until_deaths(1);
+    // Takes the slots that are free: the dead worker's, two of the dead master's and the orphan's.
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        ASSERT_TRUE(supervisor.start(ChildKind::Worker, 0)) << i;
+    }
+    EXPECT_FALSE(lives(orphan));
+    supervisor.each(ChildKind::Worker, [&](Child& child) { supervisor.kill(child); });
+    turn_until_deaths(1 + slots.size());
+}
+
 TEST_F(SupervisorTest, TheDeadChildsDescriptorNumberStillWorksForTheNextOne) {
     Child* const first = supervisor.start(ChildKind::Canary, 0).value();
     const int number = first->fd;
