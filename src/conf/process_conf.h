@@ -62,6 +62,7 @@ struct ProcessConf {
     Setting<std::vector<EnvEntry>> env;
     Setting<std::uint32_t> worker_connections;
     Setting<bool> multi_accept;
+    Setting<bool> gather;
     Setting<ThreadPools> thread_pools;
 };
 

@@ -71,6 +71,9 @@ Result<> Loop::run() {
 Result<> Loop::run_once(Millis timeout) {
     hooks_.each([](TurnHook& hook) { hook.before_sleep(hook); });
     const Millis limit = sleep_limit(timeout);
+    if (limit != Millis(0)) {
+        rest_if_allowed();
+    }
     const std::size_t count = TRY(sys::epoll_wait(epoll_.get(), events_, limit));
     read_clocks();
     share_left_ = kTurnShare;
@@ -96,6 +99,13 @@ Millis Loop::sleep_limit(Millis timeout) {
     return timeout < Millis(0) ? until : std::min(until, timeout);
 }
 
+void Loop::rest_if_allowed() {
+    if (allowing_ != 0 && allowing_ == turn_events_ && turn_events_ < kGathered &&
+        rest_ > Nanos(0) && may_rest_) {
+        clocks_.rest(rest_);
+    }
+}
+
 void Loop::read_clocks() {
     now_ = clocks_.monotonic();
     if (now_ < wall_due_) {
@@ -110,7 +120,9 @@ void Loop::read_clocks() {
 }
 
 void Loop::deliver(std::size_t count) {
-    event_count_ = count;
+    turn_events_ = event_count_ = count;
+    allowing_ = 0;
+    rest_ = Nanos::max();
     for (next_event_ = 0; next_event_ < event_count_;) {
         const epoll_event event = events_[next_event_++];
         auto* const pollable = static_cast<Pollable*>(event.data.ptr);

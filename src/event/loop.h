@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/units.h"
+#include "event/gathering.h"
 #include "event/pollable.h"
 #include "event/timer.h"
 #include "sys/clock.h"
@@ -41,11 +42,12 @@ struct TurnHook : ListHook {
     BeforeSleep before_sleep = nullptr;
 };
 
-/// Where a Loop reads the time; tests pass their own.
+/// Where a Loop reads and spends the time; tests pass their own.
 struct Clocks {
     Millis (*monotonic)() = sys::monotonic_now;
     Millis (*wall)() = sys::wall_now;
     Millis (*wall_coarse)() = sys::wall_now_coarse;
+    void (*rest)(Nanos) = sys::rest;
 };
 
 /// One turn = hooks, wait, ready descriptors, timers, posted work, graves.
@@ -73,12 +75,12 @@ class Loop {
     /// turn, which does not sleep. Posting what is posted already changes nothing.
     void post(Posted& posted);
 
-    /// The same for work that got nothing of this turn: it goes before what was posted meanwhile, so
-    /// that those who had their share come after those who had none.
+    /// The same for work that got nothing of this turn: it goes before what was posted meanwhile,
+    /// so that those who had their share come after those who had none.
     void post_first(Posted& posted);
 
-    /// Takes up to `wanted` from what all descriptors together may send in this turn, so that a turn
-    /// stays short however many are ready. 0: nothing is left, come again by post_first().
+    /// Takes up to `wanted` from what all descriptors together may send in this turn, so that a
+    /// turn stays short however many are ready. 0: nothing is left, come again by post_first().
     /// Units: bytes.
     [[nodiscard]] std::size_t take_share(std::size_t wanted) {
         const std::size_t taken = wanted < share_left_ ? wanted : share_left_;
@@ -88,6 +90,26 @@ class Loop {
 
     /// Gives back what of it was not used.
     void return_share(std::size_t count) { share_left_ += count; }
+
+    /// From whoever handles a descriptor's event, once: more may gather for so long before the
+    /// next. Where this was said for all events of a turn, and they were few, the loop rests for
+    /// the shortest of the times before it waits again, unless there is something to do.
+    void allow_rest(Nanos time) {
+        ++allowing_;
+        rest_ = time < rest_ ? time : rest_;
+    }
+
+    /// An event of the source that owns `seen_in`: counts it and allows what that says. Does
+    /// nothing in posted work.
+    void gather(Gathering& gathering, std::uint32_t& seen_in) {
+        if (event_count_ != 0) {
+            gathering.note(seen_in, 1, now_);
+            allow_rest(gathering.rest());
+        }
+    }
+
+    /// Whether it rests at all; it does unless told otherwise.
+    void set_resting(bool on) { may_rest_ = on; }
 
     /// Destroys `grave` at the end of this turn, after the posted work.
     void bury(Grave& grave) { graves_.push_back(grave); }
@@ -128,6 +150,8 @@ class Loop {
 
   private:
     static constexpr std::size_t kBatch = 256;
+    // So many events at once came together without a rest.
+    static constexpr std::size_t kGathered = 16;
     // The coarse clock lags by up to one tick of the kernel, 10 ms at most; more is a step, or
     // slewing that has added up.
     static constexpr Millis kWallTolerance{25};
@@ -137,6 +161,7 @@ class Loop {
     Loop(const Clocks& clocks, sys::UniqueFd epoll);
 
     [[nodiscard]] Millis sleep_limit(Millis timeout);
+    void rest_if_allowed();
     void read_clocks();
     void deliver(std::size_t count);
     void run_posted();
@@ -155,6 +180,10 @@ class Loop {
     IntrusiveList<Posted> posted_first_;
     std::size_t share_left_ = kTurnShare;
     IntrusiveList<Grave> graves_;
+    bool may_rest_ = true;
+    std::size_t turn_events_ = 0;  ///< of the last turn
+    std::size_t allowing_ = 0;     ///< of them: those that allow a rest
+    Nanos rest_{0};
     // The events of this turn; [next_event_, event_count_) are not delivered yet.
     std::size_t next_event_ = 0;
     std::size_t event_count_ = 0;

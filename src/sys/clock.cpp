@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 #include <ctime>
+#include <sys/prctl.h>
+#include <sys/prctl.h>
 
 namespace sluice::sys {
 
@@ -35,9 +37,14 @@ Millis wall_now_coarse() {
     return std::chrono::duration_cast<Millis>(read_clock(CLOCK_REALTIME_COARSE));
 }
 
-void nap() {
-    const timespec time{.tv_sec = 0, .tv_nsec = 1'000'000};
-    static_cast<void>(::nanosleep(&time, nullptr));  // woken early, the caller looks again
+void rest(Nanos time) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    const timespec spec{.tv_sec = time.count() / kSecond, .tv_nsec = time.count() % kSecond};
+    static_cast<void>(::nanosleep(&spec, nullptr));  // woken early, the caller looks again
+}
+
+void set_timer_slack(Nanos slack) {
+    static_cast<void>(::prctl(PR_SET_TIMERSLACK, slack.count(), 0, 0, 0));  // takes any number
 }
 
 int utc_offset_seconds(UnixSeconds when) {

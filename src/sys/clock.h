@@ -14,8 +14,15 @@ namespace sluice::sys {
 [[nodiscard]] Millis wall_now();
 /// The same as of the kernel's last tick (up to 10 ms ago); never a system call, on any machine.
 [[nodiscard]] Millis wall_now_coarse();
-/// Sleeps a millisecond. Only for a thread that a fault of the tests holds up.
-void nap();
+/// Sleeps for so long; shorter where a signal that is not blocked comes, longer by the slack.
+void rest(Nanos time);
+/// By how much the kernel may wake this thread later than asked for.
+void set_timer_slack(Nanos slack);
+/// Sleeps for so long, or until a signal that is not blocked comes. Below a millisecond it is exact
+/// only after set_timer_slack().
+void rest(Nanos time);
+/// How much later than asked for the kernel may wake this thread.
+void set_timer_slack(Nanos slack);
 /// Seconds east of UTC at `when`, by the machine's time zone.
 [[nodiscard]] int utc_offset_seconds(UnixSeconds when);
 

@@ -12,6 +12,7 @@
 #include "log/error_log_conf.h"
 #include "log/log.h"
 #include "registry/registry.h"
+#include "sys/clock.h"
 #include "sys/epoll.h"
 #include "sys/fault.h"
 #include "sys/heap.h"
@@ -25,6 +26,9 @@ namespace {
 // Handshakes that were under way when the master turned new clients away are over by then. Half of a
 // client's first retry (1 s), so that whoever was turned away finds the old socket gone.
 constexpr Millis kLeavingTime{500};
+
+// The loop rests for tens of microseconds; the kernel's usual slack would double them.
+constexpr Nanos kTimerSlack{1000};
 
 // What a thread of the pool is doing when the worker ends is answered by nobody any more.
 constexpr Millis kPoolPatience{200};
@@ -76,6 +80,7 @@ int Worker::run() {
         log::write(log::Level::Emerg, "worker cannot start: {}", log::Failure{started.error()});
         return 2;
     }
+    sys::set_timer_slack(kTimerSlack);
     if (const Result<> ran = loop_->run(); !ran) {
         log::write(log::Level::Alert, "{}", log::Failure{ran.error()});
         return 1;
@@ -409,6 +414,7 @@ void Worker::follow(const conf::Generation& generation) {
     connection_limit_ = process.worker_connections.value;
     context_->connection_limit = connection_limit_;
     is_multi_accept_ = process.multi_accept.value;
+    loop_->set_resting(process.gather.value);
     shutdown_limit_ = process.worker_shutdown_timeout.value;
     pool_.set_options(pool_options(process));
     journal_.set_main(log::main_destination(generation));

@@ -77,7 +77,7 @@ ChunkRange whole_chunk(const OpenFile& file, std::uint64_t chunk) {
 void read_in(ChunkLoad& load) {
     while (!load.stalls_until.empty() &&
            !sys::file_info_at(AT_FDCWD, load.stalls_until.c_str(), true)) {
-        sys::nap();
+        sys::rest(Millis(1));
     }
     const auto room = std::make_unique_for_overwrite<char[]>(kReadSize);
     const std::uint64_t end = load.range.first + load.range.size;

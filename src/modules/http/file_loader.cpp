@@ -104,7 +104,7 @@ void hang_for_tests(const FilePath& path) {
     }
     const std::string release = std::string(path.text) + ".go";
     while (!sys::file_info_at(AT_FDCWD, release.c_str(), true)) {
-        sys::nap();
+        sys::rest(Millis(1));
     }
 }
 

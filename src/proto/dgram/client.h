@@ -49,7 +49,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     /// A new session with its first datagram. It may be over when this returns.
     void begin(Listener& listener, const net::Datagram& first, std::uint64_t hash);
     /// The peer's socket has something to say. The session may be over afterwards.
-    void read_peer();
+    void peer_is_ready();
     /// Another datagram of the client, or several of one size. The session may be over afterwards.
     void take(const net::Datagram& datagram);
     /// What flush_peer() found. The session may be over afterwards.
@@ -167,6 +167,7 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     void on_deadline();
 
     // client_relay.cpp
+    void read_peer();
     [[nodiscard]] Step start_relay();
     void send_first();
     void pass_up(const net::Datagram& datagram);
@@ -185,7 +186,8 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     net::Address address_;
     mutable net::Address local_;  ///< made when first asked for
     Life life_;
-    bool is_running_ = false;  ///< inside run()
+    bool is_running_ = false;    ///< inside run()
+    std::uint32_t seen_in_ = 0;  ///< Gathering's
     Arena arena_;
     stream::Session session_;
     std::unique_ptr<char[]> large_input_;  ///< a first datagram that is too large for the arena

@@ -38,8 +38,8 @@ bool is_limit(std::uint64_t rate) {
     return rate != 0 && rate < kMostRate;
 }
 
-/// The datagram is too large for the way, or the kernel short of memory: not the peer's fault, and a
-/// client must not be able to have a peer marked.
+/// The datagram is too large for the way, or the kernel short of memory: not the peer's fault, and
+/// a client must not be able to have a peer marked.
 bool is_no_word_of_the_peer(int code) {
     return code == EMSGSIZE || code == ENOBUFS || code == ENOMEM;
 }
@@ -171,6 +171,12 @@ void Client::note_unsent(const net::DatagramOutcome& outcome) {
 
 // ---- from the peer ----
 
+void Client::peer_is_ready() {
+    Dgram& protocol = protocol_;
+    read_peer();
+    protocol.allow_rest();
+}
+
 void Client::read_peer() {
     if (peer_ == nullptr || life_.state != State::Relaying || life_.has_plan) {
         return;  // what it says now will be found when the relay begins
@@ -212,8 +218,10 @@ bool Client::pass_down(std::size_t count) {
         attempt.first_byte = protocol_.worker().loop.now() - life_.started;
         large_input_.reset();  // nobody else will be asked
     }
+    std::size_t datagrams = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const net::Datagram datagram = input.at(i);
+        datagrams += datagram.count();
         if (datagram.is_cut) {
             protocol_.count_dropped(datagram.count());
             continue;
@@ -225,6 +233,7 @@ bool Client::pass_down(std::size_t count) {
         protocol_.send_to_client(*this, datagram.bytes, datagram.segment);
     }
     input.hold(count);
+    protocol_.note_group(seen_in_, datagrams);
     arm();
     return end_if_done();
 }

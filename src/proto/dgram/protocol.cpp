@@ -48,7 +48,9 @@ Listener::Listener(Dgram& the_protocol, ListenerId the_id, sys::UniqueFd the_soc
     output.use(fd);
     on_ready = [](event::Pollable& self, std::uint32_t) {
         auto& listener = static_cast<Listener&>(self);
-        listener.protocol.take_from(listener, kTurnBudget);
+        Dgram& dgram = listener.protocol;
+        dgram.take_from(listener, kTurnBudget);
+        dgram.allow_rest();
     };
 }
 
@@ -63,7 +65,7 @@ void ListenerIntake::drain(unsigned limit) {
 Dgram::Dgram(net::WorkerContext& worker)
     : worker_(worker), peers_(worker.loop, [](event::Pollable& self, std::uint32_t) {
           if (Client* const client = static_cast<PeerSocket&>(self).client; client != nullptr) {
-              client->read_peer();
+              client->peer_is_ready();
           }
       }) {
     if (worker.station != nullptr) {

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/slab.h"
+#include "event/gathering.h"
 #include "event/loop.h"
 #include "log/rate_limit.h"
 #include "metrics/station.h"
@@ -79,6 +80,14 @@ class Dgram final : public net::Protocol {
     /// Makes room for reading: sends all that is queued, if it has to.
     void make_input_room(std::size_t count);
 
+    /// `count` datagrams came to a session in one go; `seen_in` is the session's.
+    void note_group(std::uint32_t& seen_in, std::size_t count) {
+        gathering_.note(seen_in, count, worker_.loop.now());
+    }
+
+    /// The event of a socket is done with.
+    void allow_rest() { worker_.loop.allow_rest(gathering_.rest()); }
+
     [[nodiscard]] PeerSockets& peers() { return peers_; }
 
     /// Datagrams that nobody takes are counted.
@@ -118,6 +127,7 @@ class Dgram final : public net::Protocol {
     net::DatagramOutput peer_output_;
     Client* peer_client_ = nullptr;  ///< whose peer peer_output_ is for
     Flush flush_;
+    event::Gathering gathering_{event::Gathering::Gain::LargerGroups};
     std::optional<FlowTable<Client>> table_;
     log::RateLimit full_warnings_{Millis(60'000)};
     std::size_t live_ = 0;

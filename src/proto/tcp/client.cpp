@@ -4,11 +4,11 @@
 // Runs in: worker.
 #include "proto/tcp/client.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/bug.h"
 #include "log/log.h"
@@ -105,7 +105,7 @@ void Client::begin(const stream::Port& port) {
                         .wall = loop.wall()};
     protocol_.meter().count_begin();
     client_.owner = this;
-    client_.on_event = [](net::Connection& self) { net::owner_of<Client>(self).run(); };
+    client_.on_event = [](net::Connection& self) { net::owner_of<Client>(self).handle_event(); };
     client_.on_deadline = [](net::Connection& self) { net::owner_of<Client>(self).time_out(); };
     if (!*session_.server->core->tcp_nodelay) {
         client_.set_nodelay(false);
@@ -129,6 +129,13 @@ void Client::abandon() {
 }
 
 // ---- turns ----
+
+void Client::handle_event() {
+    if (state_ == State::Conversing) {
+        client_.loop().gather(protocol_.gathering(), seen_in_);
+    }
+    run();
+}
 
 void Client::run() {
     session_.catch_up();
@@ -223,7 +230,8 @@ bool Client::make_buffer(std::size_t wanted) {
         buffer_ = {memory, memory == nullptr ? 0 : size};
     }
     if (buffer_.empty()) {
-        stream::write_error(session_, log::Level::Crit, "no memory for {} bytes of a client", wanted);
+        stream::write_error(session_, log::Level::Crit, "no memory for {} bytes of a client",
+                            wanted);
     }
     return !buffer_.empty();
 }
@@ -339,8 +347,7 @@ void Client::end(std::uint16_t status) {
 // ---- another listener ----
 
 stream::Passing Client::pass(std::string_view listener_key) {
-    const conf::ListenSpec* const spec =
-        find_listener(*protocol_.worker().current, listener_key);
+    const conf::ListenSpec* const spec = find_listener(*protocol_.worker().current, listener_key);
     if (spec == nullptr) {
         return stream::Passing::NoListener;
     }
@@ -350,8 +357,7 @@ stream::Passing Client::pass(std::string_view listener_key) {
     if (!protocol_.may_pass()) {
         return stream::Passing::TooOften;
     }
-    net::Accepted handed{
-        .fd = client_.release(), .peer = peer_address_, .listener = spec->id};
+    net::Accepted handed{.fd = client_.release(), .peer = peer_address_, .listener = spec->id};
     is_passed_ = protocol_.hand_over(handed);
     return stream::Passing::Done;
 }

@@ -87,6 +87,7 @@ class Client final : public stream::Wire, public ListHook {
     };
 
     void go(State state);
+    void handle_event();
     void run();
     [[nodiscard]] Step turn();
     [[nodiscard]] Step read_proxy_header();
@@ -122,6 +123,7 @@ class Client final : public stream::Wire, public ListHook {
     State state_ = State::Deciding;
     bool is_passed_ = false;            ///< the socket has gone to another listener
     bool has_peer_ = false;             ///< counted with the protocol
+    std::uint32_t seen_in_ = 0;         ///< Gathering's
     bool is_running_ = false;           ///< inside run()
     bool is_waiting_ = false;           ///< for a rule or handler; events change nothing
     std::uint16_t end_status_ = 0;      ///< a handler's end(), to be done in run()

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/slab.h"
+#include "event/gathering.h"
 #include "net/protocol.h"
 #include "proto/stream/meter.h"
 #include "proto/tcp/client.h"
@@ -52,6 +53,9 @@ class Tcp final : public net::Protocol {
 
     void note_peer_gone() { --peers_; }
 
+    /// How long the worker may rest so that more clients' requests come together.
+    [[nodiscard]] event::Gathering& gathering() { return gathering_; }
+
     void destroy(Client& client);
 
     /// Whether a client may go to another listener: one that takes it may hand it on in turn, from
@@ -68,6 +72,7 @@ class Tcp final : public net::Protocol {
     stream::Meter meter_;
     RelayPools pools_;
     Slab<Client> clients_;
+    event::Gathering gathering_{event::Gathering::Gain::FewerTurns};
     std::size_t peers_ = 0;  ///< clients that asked one
     unsigned passes_ = 0;    ///< hand_over() inside of hand_over()
     IntrusiveList<Client> all_;

@@ -19,12 +19,16 @@ namespace {
 Millis fake_monotonic{1000};
 Millis fake_wall{500'000};
 
+std::vector<Nanos> rested;
+
 Clocks fake_clocks() {
+    rested.clear();
     fake_monotonic = Millis(1000);
     fake_wall = Millis(500'000);
     return {.monotonic = [] { return fake_monotonic; },
             .wall = [] { return fake_wall; },
-            .wall_coarse = [] { return fake_wall - Millis(4); }};
+            .wall_coarse = [] { return fake_wall - Millis(4); },
+            .rest = [](Nanos time) { rested.push_back(time); }};
 }
 
 class LoopTest : public ::testing::Test {
@@ -361,6 +365,81 @@ TEST_F(LoopTest, AWakeupCollectsSignalsIntoOneCall) {
     turn();
 
     EXPECT_EQ(calls, 1);
+}
+
+// ---- rests ----
+
+/// Says of each event how long more of them may gather; below zero: says nothing.
+struct Patient : Socket {
+    Nanos allows;
+
+    Patient(Loop& where, Nanos time) : allows(time) {
+        loop = &where;
+        on_ready = [](Pollable& pollable, std::uint32_t) {
+            auto& self = static_cast<Patient&>(pollable);
+            if (self.allows >= Nanos(0)) {
+                self.loop->allow_rest(self.allows);
+            }
+        };
+        EXPECT_TRUE(loop->watch(*this, EPOLLIN).has_value());
+        poke();
+    }
+};
+
+class LoopRestTest : public LoopTest {
+  protected:
+    /// The turn in which everybody is ready, and the beginning of the next.
+    void two_turns() {
+        ASSERT_TRUE(loop_->run_once(Millis(-1)).has_value());
+        ASSERT_TRUE(rested.empty());
+        ASSERT_TRUE(loop_->run_once(Millis(-1)).has_value());
+    }
+};
+
+TEST_F(LoopRestTest, RestsForTheShortestTimeThatAllAllow) {
+    const Patient one(*loop_, Nanos(80'000));
+    const Patient other(*loop_, Nanos(50'000));
+    two_turns();
+    EXPECT_EQ(rested, std::vector{Nanos(50'000)});
+}
+
+TEST_F(LoopRestTest, DoesNotRestWhereOneOfThemDoesNotAllowIt) {
+    const Patient one(*loop_, Nanos(80'000));
+    const Patient other(*loop_, Nanos(-1));
+    two_turns();
+    EXPECT_TRUE(rested.empty());
+}
+
+TEST_F(LoopRestTest, ZeroIsNoRest) {
+    const Patient one(*loop_, Nanos(80'000));
+    const Patient other(*loop_, Nanos(0));
+    two_turns();
+    EXPECT_TRUE(rested.empty());
+}
+
+TEST_F(LoopRestTest, DoesNotRestWhileThereIsSomethingToDo) {
+    const Patient one(*loop_, Nanos(80'000));
+    Eater eater;
+    eater.loop = loop_.get();
+    loop_->post(eater);  // and again in each turn
+    two_turns();
+    EXPECT_TRUE(rested.empty());
+}
+
+TEST_F(LoopRestTest, DoesNotRestWhereManyCameTogetherAnyway) {
+    std::vector<std::unique_ptr<Patient>> many;
+    for (int i = 0; i < 16; ++i) {
+        many.push_back(std::make_unique<Patient>(*loop_, Nanos(80'000)));
+    }
+    two_turns();
+    EXPECT_TRUE(rested.empty());
+}
+
+TEST_F(LoopRestTest, CanBeToldNotTo) {
+    loop_->set_resting(false);
+    const Patient one(*loop_, Nanos(80'000));
+    two_turns();
+    EXPECT_TRUE(rested.empty());
 }
 
 }  // namespace
