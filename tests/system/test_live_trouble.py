@@ -8,7 +8,7 @@ import resource
 import subprocess
 import threading
 import unittest
-from signal import SIGCONT
+from signal import SIGCONT, SIGKILL, SIGQUIT, SIGUSR2
 
 from support import processes
 from support.harness import SluiceTest
@@ -139,6 +139,78 @@ class LiveTrouble(SluiceTest):
             for viewer in (again, *watching):
                 viewer.read_until(lambda one: one.place == writer.place)
                 self.assertIsNone(viewer.wrong)
+
+    def test_a_worker_that_stood_still_goes_on_where_the_window_still_is(self):
+        server = self.live(workers=2)
+        frozen, living = server.workers()
+        watching = [self.view_at(server, living)]
+        late = [self.view_at(server, frozen, **options) for options in ({}, {"path": "/read"}) * 2]
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(100_000)
+            self.read_all(watching + late, writer)
+            self.freeze(server, frozen, writer)
+            writer.write(900_000)
+            self.read_all(watching, writer)
+            os.kill(frozen, SIGCONT)
+            self.read_all(late, writer)
+            writer.write(10)
+            self.read_all(watching + late, writer)
+        self.assertEqual(self.figures(server)["dropped"], 0)
+
+    # --- the next program
+
+    def test_the_next_program_goes_on_with_the_window(self):
+        """Both programs' workers take from the FIFO, until the old one ends its viewers' streams."""
+        server = self.live(workers=2)
+        old = [self.view(server) for _ in range(4)]
+        with Writer(server.dir / "pipe") as writer:
+            writer.write(100_000)
+            self.read_all(old, writer)
+
+            new = self.upgrade(server)
+            pids = {str(pid) for pid in server.workers(new)}
+            fresh = []
+            for viewer in [self.view(server, start=writer.place) for _ in range(8)]:
+                (fresh if viewer.header("x-pid") in pids else old).append(viewer)
+            for _ in range(20):
+                writer.write(200_000)
+                self.read_all(old + fresh, writer)
+            server.signal(SIGQUIT)
+            for viewer in old:
+                viewer.read_until(lambda one: one.is_whole, what="the last chunk")
+                self.assertIsNone(viewer.wrong)
+                viewer.close()  # kept alive, it would be waited for
+            self.assertEqual(server.wait_exit(), 0)
+
+            last = self.view(server, start=writer.place)
+            self.assertIn(last.header("x-pid"), pids)
+            for _ in range(20):
+                writer.write(200_000)
+                self.read_all([*fresh, last], writer)
+        for viewer in (*fresh, last):
+            viewer.close()
+        os.kill(new, SIGQUIT)
+        wait_for(lambda: not processes.is_alive(new), what="the new master's end")
+
+    def upgrade(self, server):
+        """Sends USR2 and gives the new master's pid once it serves."""
+        def written():
+            text = server.pid_file.read_text().strip() if server.pid_file.exists() else ""
+            return text and int(text) != server.pid and int(text)
+        server.signal(SIGUSR2)
+        new = wait_for(written, what="a new master")
+        self.addCleanup(self.end, new)
+        wait_for(lambda: len(server.workers(new)) == 2, what="its workers")
+        return new
+
+    @staticmethod
+    def end(pid):
+        """Ends a master that the harness does not know."""
+        for victim in [pid] + processes.children_of(pid):
+            try:
+                os.kill(victim, SIGKILL)
+            except ProcessLookupError:
+                pass
 
     # --- limits that are full
 

@@ -74,7 +74,9 @@ class LiveWindow {
         Error error;  ///< of a FIFO that cannot be read: then Empty
     };
 
-    /// Moves what the FIFO has into the window, at most `budget` bytes. Never waits.
+    /// Moves what the FIFO has into the window, at most `budget` bytes. Never waits. A worker that is
+    /// stopped inside keeps the stream where it is until it goes on or dies: nobody else has what it
+    /// took from the FIFO.
     [[nodiscard]] Fill fill(int fifo, std::size_t budget, Millis now);
 
     static constexpr std::uint64_t kNoFloor = UINT64_MAX;
