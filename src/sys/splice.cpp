@@ -5,17 +5,16 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <climits>
 
 namespace sluice::sys {
 
-namespace {
-
-Result<Transfer> splice_at(int from, int to, loff_t* offset, std::size_t size) {
+Result<Transfer> splice(int from, int to, std::size_t size) {
     for (;;) {
         const ssize_t moved =
-            ::splice(from, nullptr, to, offset, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            ::splice(from, nullptr, to, nullptr, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (moved >= 0) {
             return Transfer{.size = static_cast<std::size_t>(moved),
                             .is_end = moved == 0 && size > 0};
@@ -29,15 +28,19 @@ Result<Transfer> splice_at(int from, int to, loff_t* offset, std::size_t size) {
     }
 }
 
-}  // namespace
-
-Result<Transfer> splice(int from, int to, std::size_t size) {
-    return splice_at(from, to, nullptr, size);
+Result<std::uint64_t> position(int file) {
+    const off_t at = ::lseek(file, 0, SEEK_CUR);
+    if (at < 0) {
+        return fail("lseek()");
+    }
+    return static_cast<std::uint64_t>(at);
 }
 
-Result<Transfer> splice_to_file(int pipe, int file, off_t offset, std::size_t size) {
-    loff_t at = offset;
-    return splice_at(pipe, file, &at, size);
+Result<> set_position(int file, std::uint64_t position) {
+    if (::lseek(file, static_cast<off_t>(position), SEEK_SET) < 0) {
+        return fail("lseek()");
+    }
+    return {};
 }
 
 Result<std::size_t> set_pipe_size(int pipe, std::size_t size) {

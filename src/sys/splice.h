@@ -3,9 +3,8 @@
 // Runs in: any.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
+#include <cstdint>
 
 #include "base/error.h"
 #include "sys/socket.h"
@@ -16,8 +15,10 @@ namespace sluice::sys {
 /// the destination is full; is_end: the source has ended. There is no MSG_NOSIGNAL here, so SIGPIPE
 /// must be blocked or ignored.
 [[nodiscard]] Result<Transfer> splice(int from, int to, std::size_t size);
-/// The same from a pipe into a file, at `offset` of it.
-[[nodiscard]] Result<Transfer> splice_to_file(int pipe, int file, off_t offset, std::size_t size);
+/// The file's position, which all descriptors of one opening share, and splice() into the file moves
+/// on by what it moved: also that of a process that died in it.
+[[nodiscard]] Result<std::uint64_t> position(int file);
+[[nodiscard]] Result<> set_position(int file, std::uint64_t position);
 /// Asks for room of `size` bytes; gives what the pipe has now. Fails with EPERM where the user has
 /// too many pages in pipes already; the pipe is as it was.
 [[nodiscard]] Result<std::size_t> set_pipe_size(int pipe, std::size_t size);

@@ -372,7 +372,9 @@ std::uint64_t LiveHub::publish_places() {
 /// Of one that is more than the window behind, while others are not.
 void LiveHub::judge(LiveBody& body) {
     const Millis now = worker_.loop.now();
-    if (window_.waited_since(body.sent_) >= kOwnPace) {
+    if (body.sent_ < window_.begin()) {
+        drop(body, kTooLate);
+    } else if (window_.waited_since(body.sent_) >= kOwnPace) {
         drop(body, "too slow for the stream");
     } else if (is_held_ && now - body.progressed_ > kStall) {
         drop(body, "it takes nothing, and others wait");

@@ -29,8 +29,8 @@ constexpr std::uint64_t end_of_segment(std::uint64_t segment) {
     return shm::kZoneTailEnd - segment * kLiveSegment;
 }
 
-constexpr off_t offset_of(std::uint64_t at) {
-    return static_cast<off_t>(end_of_segment(at / kLiveSegment + 1) + at % kLiveSegment);
+constexpr std::uint64_t offset_of(std::uint64_t at) {
+    return end_of_segment(at / kLiveSegment + 1) + at % kLiveSegment;
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ struct LiveWindow::Head {
     std::atomic<std::int64_t> lease_until;
     alignas(64) std::atomic<std::uint64_t> end;
     std::atomic<std::uint64_t> begin;
-    std::atomic<std::uint64_t> segment;      ///< may be written to
+    std::atomic<std::uint64_t> segments_opened;  ///< the last of them may be written to
     std::atomic<std::int64_t> empty_since;   ///< the FIFO was found empty; 0: it was not
     std::atomic<std::int64_t> waited;        ///< how long it was empty in all
     std::atomic<std::uint64_t> dropped;
@@ -100,7 +100,7 @@ LiveWindow::Run LiveWindow::run_at(std::uint64_t at, std::size_t most) const {
     const std::uint64_t left = kLiveSegment - at % kLiveSegment;
     const std::uint64_t size = std::min({std::uint64_t{most}, end() - at, left});
     return {.fd = zone_->zone().fd(),
-            .offset = offset_of(at),
+            .offset = static_cast<off_t>(offset_of(at)),
             .size = static_cast<std::size_t>(size)};
 }
 
@@ -118,6 +118,7 @@ LiveWindow::Fill LiveWindow::fill(int fifo, std::size_t budget, Millis now) {
 
 LiveWindow::Fill LiveWindow::fill_locked(int fifo, std::size_t budget, Millis now) {
     Fill filled{.outcome = Filled::More, .error = {}};
+    adopt_unpublished(now);
     while (filled.bytes < budget) {
         const std::uint64_t at = end();
         const std::uint64_t segment = at / kLiveSegment;
@@ -129,8 +130,7 @@ LiveWindow::Fill LiveWindow::fill_locked(int fifo, std::size_t budget, Millis no
         const std::uint64_t room = (segment + 1) * kLiveSegment - at;
         const std::size_t size =
             static_cast<std::size_t>(std::min<std::uint64_t>(room, budget - filled.bytes));
-        const Result<sys::Transfer> moved =
-            sys::splice_to_file(fifo, zone_->zone().fd(), offset_of(at), size);
+        const Result<sys::Transfer> moved = sys::splice(fifo, zone_->zone().fd(), size);
         if (!moved || moved->size == 0) {  // no writer, or one that has nothing now
             if (head_->empty_since.load(std::memory_order_relaxed) == 0) {
                 head_->empty_since.store(now.count(), std::memory_order_relaxed);
@@ -139,16 +139,38 @@ LiveWindow::Fill LiveWindow::fill_locked(int fifo, std::size_t budget, Millis no
             filled.error = moved ? Error{} : moved.error();
             return filled;
         }
-        note_arrival(at, at + moved->size, now);
-        head_->end.store(at + moved->size, std::memory_order_release);
+        publish_bytes(at, moved->size, now);
         filled.bytes += moved->size;
     }
     return filled;
 }
 
+/// A worker that was killed between taking bytes from the FIFO and saying so left them behind the end,
+/// and the file's position, which the kernel keeps, behind them.
+void LiveWindow::adopt_unpublished(Millis now) {
+    const std::uint64_t at = end();
+    const Result<std::uint64_t> position = sys::position(zone_->zone().fd());
+    if (!position || !is_open(at / kLiveSegment)) {
+        return;
+    }
+    const std::uint64_t moved = *position - offset_of(at);
+    if (moved > 0 && moved <= kLiveSegment - at % kLiveSegment) {
+        publish_bytes(at, moved, now);
+    }
+}
+
+void LiveWindow::publish_bytes(std::uint64_t at, std::uint64_t size, Millis now) {
+    note_arrival(at, at + size, now);
+    head_->end.store(at + size, std::memory_order_release);
+}
+
+bool LiveWindow::is_open(std::uint64_t segment) const {
+    return head_->segments_opened.load(std::memory_order_relaxed) == segment + 1;
+}
+
 /// False: somebody still needs what the segment holds.
 Result<bool> LiveWindow::open_segment(std::uint64_t segment, Millis now) {
-    if (head_->segment.load(std::memory_order_relaxed) == segment) {
+    if (is_open(segment)) {
         return true;
     }
     const std::uint64_t kept = segment + 1 > segments_ ? segment + 1 - segments_ : 0;
@@ -157,7 +179,8 @@ Result<bool> LiveWindow::open_segment(std::uint64_t segment, Millis now) {
     }
     head_->begin.store(kept * kLiveSegment, std::memory_order_release);
     TRY(sys::shrink(zone_->zone().fd(), end_of_segment(kept)));
-    head_->segment.store(segment, std::memory_order_relaxed);
+    TRY(sys::set_position(zone_->zone().fd(), end_of_segment(segment + 1)));
+    head_->segments_opened.store(segment + 1, std::memory_order_relaxed);
     return true;
 }
 

@@ -8,7 +8,8 @@
 // Segments lie downwards in the zone's tail, and the oldest go by making the file shorter. So no place
 // in the file is ever filled twice. Whoever comes too late, in whichever way and however long it stood
 // still before sendfile, finds the file's end there instead of other bytes; and what sockets hold of
-// pages that are gone stays as it was sent.
+// pages that are gone stays as it was sent. The file's position, which all workers share and the kernel
+// moves on, tells what a worker took from the FIFO that was killed before it could say so.
 // Runs in: worker.
 #pragma once
 
@@ -119,6 +120,9 @@ class LiveWindow {
     [[nodiscard]] std::uint64_t lowest_floor(Millis now) const;
     [[nodiscard]] Result<bool> open_segment(std::uint64_t segment, Millis now);
     [[nodiscard]] Fill fill_locked(int fifo, std::size_t budget, Millis now);
+    [[nodiscard]] bool is_open(std::uint64_t segment) const;
+    void adopt_unpublished(Millis now);
+    void publish_bytes(std::uint64_t at, std::uint64_t size, Millis now);
     void note_arrival(std::uint64_t from, std::uint64_t to, Millis now);
 
     shm::ZoneUser* zone_;

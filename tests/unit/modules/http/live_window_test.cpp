@@ -12,6 +12,7 @@
 
 #include "sys/file.h"
 #include "sys/socket.h"
+#include "sys/splice.h"
 
 namespace sluice::modules {
 namespace {
@@ -148,6 +149,35 @@ TEST_F(LiveWindowTest, MemoryIsGivenBackAsTheWindowMovesOn) {
     struct stat facts{};
     ASSERT_EQ(::fstat(zone.fd(), &facts), 0);
     EXPECT_LE(static_cast<std::uint64_t>(facts.st_blocks) * 512, live_zone_bytes(kWindow));
+}
+
+TEST_F(LiveWindowTest, WhatAWorkerTookAndDidNotSayIsNotLost) {
+    write(3, 'a');
+    static_cast<void>(fill(first));
+    write(4, 'b');
+    ASSERT_EQ(sys::splice(pipe.read_end.get(), zone.fd(), 4)->size, 4U);  // and it was killed
+    write(2, 'c');
+
+    static_cast<void>(fill(second));
+
+    EXPECT_EQ(second.end(), 9U);
+    const LiveWindow::Run run = second.run_at(0, 100);
+    std::array<char, 9> bytes{};
+    EXPECT_EQ(sys::read_at(run.fd, bytes, run.offset)->size, 9U);
+    EXPECT_EQ(std::string_view(bytes.data(), bytes.size()), "aaabbbbcc");
+}
+
+TEST_F(LiveWindowTest, WhatAWorkerTookToASegmentsEndIsNotLost) {
+    static_cast<void>(pour(kLiveSegment - 4096));
+    const std::size_t left = kLiveSegment - first.end();
+    write(left);
+    ASSERT_EQ(sys::splice(pipe.read_end.get(), zone.fd(), left)->size, left);
+    write(5);
+
+    static_cast<void>(fill(second));
+    static_cast<void>(fill(second));
+
+    EXPECT_EQ(second.end(), kLiveSegment + 5);
 }
 
 TEST_F(LiveWindowTest, AWorkerThatDiedHoldsNobodyUp) {
