@@ -11,7 +11,7 @@ import unittest
 from signal import SIGCONT, SIGKILL, SIGQUIT, SIGUSR2
 
 from support import processes
-from support.harness import SluiceTest
+from support.harness import SluiceTest, read_text
 from support.live import Viewer, Writer
 from support.waiting import wait_for
 
@@ -195,7 +195,7 @@ class LiveTrouble(SluiceTest):
     def upgrade(self, server):
         """Sends USR2 and gives the new master's pid once it serves."""
         def written():
-            text = server.pid_file.read_text().strip() if server.pid_file.exists() else ""
+            text = read_text(server.pid_file).strip()  # moved aside, then written anew
             return text and int(text) != server.pid and int(text)
         server.signal(SIGUSR2)
         new = wait_for(written, what="a new master")
