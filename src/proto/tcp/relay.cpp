@@ -93,11 +93,7 @@ void Relay::start(net::OwnedConnection& client,
 
 void Relay::adopt(net::OwnedConnection& connection) {
     connection.owner = this;
-    connection.on_event = [](net::Connection& self) {
-        Relay& relay = net::owner_of<Relay>(self);
-        self.loop().gather(relay.pools_.gathering, relay.seen_in_);
-        relay.turn();
-    };
+    connection.on_event = [](net::Connection& self) { net::owner_of<Relay>(self).turn(); };
     connection.clear_deadline();
     connection.skip_pacing();
 }

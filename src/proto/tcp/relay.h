@@ -14,7 +14,6 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "event/gathering.h"
 #include "net/buffer_pool.h"
 #include "net/owned_connection.h"
 #include "net/pipe_pool.h"
@@ -78,8 +77,6 @@ struct RelayPools {
     /// What a destination did not take at once.
     net::BufferPool pages{16 * 1024, 64};
     net::PipePool pipes;
-    /// Of relays: more of them may have something to move in one turn.
-    event::Gathering gathering{event::Gathering::Gain::FewerTurns};
     /// Everything that is read comes here first; nothing is left in it when a relay's turn is over.
     net::BufferPool::Page scratch = net::BufferPool::allocate(kScratchSize);
 };
@@ -178,7 +175,6 @@ class Relay {
     void end(const RelayOutcome& outcome);
 
     RelayPools& pools_;
-    std::uint32_t seen_in_ = 0;  ///< Gathering's
     RelayOptions options_;
     Direction up_;
     Direction down_;
