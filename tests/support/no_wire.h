@@ -13,13 +13,13 @@ class NoWire final : public http::Wire {
 
     void wake(http::Exchange&) override {}
 
-    const net::Address& peer() const override { return address_; }
+    [[nodiscard]] const net::Address& peer() const override { return address_; }
 
-    const net::Address& local() const override { return address_; }
+    [[nodiscard]] const net::Address& local() const override { return address_; }
 
-    std::uint64_t connection_number() const override { return 1; }
+    [[nodiscard]] std::uint64_t connection_number() const override { return 1; }
 
-    std::uint32_t request_number() const override { return 1; }
+    [[nodiscard]] std::uint32_t request_number() const override { return 1; }
 
   private:
     net::Address address_ = *net::Address::parse("127.0.0.1:80");

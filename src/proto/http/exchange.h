@@ -46,18 +46,18 @@ class Wire {
     /// Only notes or posts. A wire without request bodies never gets the call.
     virtual void want_body(Exchange&) {}
 
-    virtual const net::Address& peer() const = 0;
-    virtual const net::Address& local() const = 0;
+    [[nodiscard]] virtual const net::Address& peer() const = 0;
+    [[nodiscard]] virtual const net::Address& local() const = 0;
     /// Number of this connection in this worker ($connection) and of the request on it.
-    virtual std::uint64_t connection_number() const = 0;
-    virtual std::uint32_t request_number() const = 0;
+    [[nodiscard]] virtual std::uint64_t connection_number() const = 0;
+    [[nodiscard]] virtual std::uint32_t request_number() const = 0;
     /// How long the connection has existed.
-    virtual Millis age() const { return {}; }
+    [[nodiscard]] virtual Millis age() const { return {}; }
     /// Nothing where TCP carries nothing.
-    virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
+    [[nodiscard]] virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
 
     /// What a proxy told of the connection (listen … proxy_protocol); null: nothing.
-    virtual const net::ProxyHeader* proxied() const { return nullptr; }
+    [[nodiscard]] virtual const net::ProxyHeader* proxied() const { return nullptr; }
 
     /// Brings the gauges of connections up to date; a wire may count moves at the end of a turn
     /// only. For whoever shows them.

@@ -40,14 +40,14 @@ class Talk final : public http::Wire {
     void wake(http::Exchange& exchange) override;
     void cut(http::Exchange& exchange) override;
     void want_body(http::Exchange& exchange) override;
-    const net::Address& peer() const override;
-    const net::Address& local() const override;
-    const net::ProxyHeader* proxied() const override;
-    std::uint64_t connection_number() const override;
-    std::uint32_t request_number() const override;
+    [[nodiscard]] const net::Address& peer() const override;
+    [[nodiscard]] const net::Address& local() const override;
+    [[nodiscard]] const net::ProxyHeader* proxied() const override;
+    [[nodiscard]] std::uint64_t connection_number() const override;
+    [[nodiscard]] std::uint32_t request_number() const override;
     void publish_state() override;
-    Millis age() const override;
-    std::optional<sys::TcpFacts> tcp() const override;
+    [[nodiscard]] Millis age() const override;
+    [[nodiscard]] std::optional<sys::TcpFacts> tcp() const override;
 
     /// As taken from the pool, for `session`.
     void attach(Session& session);

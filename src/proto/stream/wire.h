@@ -76,26 +76,26 @@ struct ConnectPlan {
 /// Implemented by each wire's client. Lives: as long as the session.
 class Wire {
   public:
-    virtual const net::Address& peer() const = 0;
-    virtual const net::Address& local() const = 0;
+    [[nodiscard]] virtual const net::Address& peer() const = 0;
+    [[nodiscard]] virtual const net::Address& local() const = 0;
     /// Number of this connection in this worker ($connection).
-    virtual std::uint64_t connection_number() const = 0;
+    [[nodiscard]] virtual std::uint64_t connection_number() const = 0;
     /// How long the session has existed.
-    virtual Millis age() const = 0;
+    [[nodiscard]] virtual Millis age() const = 0;
     /// Datagrams instead of a byte stream.
-    virtual bool is_datagram() const = 0;
+    [[nodiscard]] virtual bool is_datagram() const = 0;
 
     /// What has passed; of byte streams nothing.
-    virtual PacketCounts packets() const { return {}; }
+    [[nodiscard]] virtual PacketCounts packets() const { return {}; }
 
     /// Nothing where TCP carries nothing.
-    virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
+    [[nodiscard]] virtual std::optional<sys::TcpFacts> tcp() const { return std::nullopt; }
 
     /// What a proxy told of the connection (listen … proxy_protocol); null: nothing.
-    virtual const net::ProxyHeader* proxied() const { return nullptr; }
+    [[nodiscard]] virtual const net::ProxyHeader* proxied() const { return nullptr; }
 
     /// What the client has sent and nobody has taken. Lives: until the next call of the wire.
-    virtual std::string_view preread() const = 0;
+    [[nodiscard]] virtual std::string_view preread() const = 0;
 
     // ---- for handlers that ask a peer ----
 

@@ -59,14 +59,21 @@ class Client final : public stream::Wire, public ListHook {
     [[nodiscard]] bool is_lingering() const { return state_ == State::Lingering; }
 
     // stream::Wire
-    const net::Address& peer() const override { return peer_address_; }
-    const net::Address& local() const override;
-    std::uint64_t connection_number() const override { return number_; }
-    Millis age() const override;
-    bool is_datagram() const override { return false; }
-    std::optional<sys::TcpFacts> tcp() const override;
-    const net::ProxyHeader* proxied() const override { return proxied_.get(); }
-    std::string_view preread() const override;
+    [[nodiscard]] const net::Address& peer() const override { return peer_address_; }
+
+    [[nodiscard]] const net::Address& local() const override;
+
+    [[nodiscard]] std::uint64_t connection_number() const override { return number_; }
+
+    [[nodiscard]] Millis age() const override;
+
+    [[nodiscard]] bool is_datagram() const override { return false; }
+
+    [[nodiscard]] std::optional<sys::TcpFacts> tcp() const override;
+
+    [[nodiscard]] const net::ProxyHeader* proxied() const override { return proxied_.get(); }
+
+    [[nodiscard]] std::string_view preread() const override;
     void connect(const net::Address& peer,
                  const net::ConnectOptions& options,
                  const stream::ConnectPlan& plan) override;

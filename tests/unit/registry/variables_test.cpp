@@ -64,12 +64,17 @@ class FixedWire : public Base {
   public:
     explicit FixedWire(Facts facts) : facts_(std::move(facts)) {}
 
-    const net::Address& peer() const override { return facts_.peer; }
-    const net::Address& local() const override { return facts_.local; }
-    std::uint64_t connection_number() const override { return facts_.connection; }
-    Millis age() const override { return facts_.age; }
-    std::optional<sys::TcpFacts> tcp() const override { return facts_.tcp; }
-    const net::ProxyHeader* proxied() const override {
+    [[nodiscard]] const net::Address& peer() const override { return facts_.peer; }
+
+    [[nodiscard]] const net::Address& local() const override { return facts_.local; }
+
+    [[nodiscard]] std::uint64_t connection_number() const override { return facts_.connection; }
+
+    [[nodiscard]] Millis age() const override { return facts_.age; }
+
+    [[nodiscard]] std::optional<sys::TcpFacts> tcp() const override { return facts_.tcp; }
+
+    [[nodiscard]] const net::ProxyHeader* proxied() const override {
         return facts_.header ? &*facts_.header : nullptr;
     }
 
@@ -85,15 +90,17 @@ class HttpWire final : public FixedWire<http::Wire> {
 
     void reply_ready(http::Exchange&) override {}
     void wake(http::Exchange&) override {}
-    std::uint32_t request_number() const override { return facts_.request; }
+
+    [[nodiscard]] std::uint32_t request_number() const override { return facts_.request; }
 };
 
 class StreamWire final : public FixedWire<stream::Wire> {
   public:
     using FixedWire::FixedWire;
 
-    bool is_datagram() const override { return false; }
-    std::string_view preread() const override { return {}; }
+    [[nodiscard]] bool is_datagram() const override { return false; }
+
+    [[nodiscard]] std::string_view preread() const override { return {}; }
     void connect(const net::Address&, const net::ConnectOptions&, const stream::ConnectPlan&) override {}
     void reply(std::string_view) override {}
     void echo(Millis) override {}

@@ -90,13 +90,13 @@ class LooseWire final : public Wire {
 
     void wake(Exchange&) override {}
 
-    const net::Address& peer() const override { return peer_; }
+    [[nodiscard]] const net::Address& peer() const override { return peer_; }
 
-    const net::Address& local() const override { return local_; }
+    [[nodiscard]] const net::Address& local() const override { return local_; }
 
-    std::uint64_t connection_number() const override { return 7; }
+    [[nodiscard]] std::uint64_t connection_number() const override { return 7; }
 
-    std::uint32_t request_number() const override { return 3; }
+    [[nodiscard]] std::uint32_t request_number() const override { return 3; }
 
     int ready = 0;
 
