@@ -19,4 +19,14 @@ namespace sluice::metrics {
     return zone == "off" ? kNoSeries : build.declare_series(spec, at);
 }
 
+/// The same for a whole server, which is shown as `name`.
+[[nodiscard]] inline SeriesId declare_server_series(conf::Build& build,
+                                                    std::string_view zone,
+                                                    std::string_view name,
+                                                    conf::Position at) {
+    return declare_series(
+        build, zone, {.id = kOtherServers, .server = name, .location = {}, .is_location = false},
+        at);
+}
+
 }  // namespace sluice::metrics

@@ -156,12 +156,7 @@ void SiteBuilder::name_series(conf::Build& build, ServerDraft& draft) {
     const std::string name = !zone.empty() ? std::string(zone)
                              : is_named    ? fmt::format("{}@{}", server.name, address)
                                            : std::string(address);
-    server.series = metrics::declare_series(build, zone,
-                                            {.id = metrics::kOtherServers,
-                                             .server = name,
-                                             .location = {},
-                                             .is_location = false},
-                                            server.at);
+    server.series = metrics::declare_server_series(build, zone, name, server.at);
     for (LocationDraft* const child : draft.root.children) {
         name_series(build, *child, name, {});
     }

@@ -72,12 +72,7 @@ void SiteBuilder::freeze_server(conf::Build& build, ServerDraft& draft) {
     server.variable_count = variables.count();
     const std::string_view zone = server.core->status_zone;
     const std::string name = series_name(draft, zone);
-    server.series = metrics::declare_series(build, zone,
-                                            {.id = metrics::kOtherServers,
-                                             .server = name,
-                                             .location = {},
-                                             .is_location = false},
-                                            server.at);
+    server.series = metrics::declare_server_series(build, zone, name, server.at);
     bind_rules(build, server);
     const std::size_t handlers = server.rules[static_cast<std::size_t>(Phase::Content)].size();
     if (handlers != 1) {
