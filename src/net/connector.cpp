@@ -3,7 +3,6 @@
 // Runs in: worker.
 #include "net/connector.h"
 
-#include <algorithm>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,44 +10,36 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include <climits>
+#include "net/socket_option.h"
 
 namespace sluice::net {
 
 namespace {
 
-Result<> set(int fd, int level, int name, int value, const char* op) {
-    const Result<> done = sys::set_option(fd, level, name, value);
-    return done ? done : fail(op, done.error().code);
-}
-
-int to_int(Bytes bytes) {
-    return static_cast<int>(std::min<std::uint64_t>(bytes.count, INT_MAX));
-}
-
 Result<> set_options(int fd, const Address& to, const ConnectOptions& options) {
     if (options.has_keepalive) {
-        TRY(set(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "setsockopt(SO_KEEPALIVE)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "setsockopt(SO_KEEPALIVE)"));
     }
     if (options.receive_buffer) {
-        TRY(set(fd, SOL_SOCKET, SO_RCVBUF, to_int(*options.receive_buffer),
-                "setsockopt(SO_RCVBUF)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_RCVBUF, to_option(*options.receive_buffer),
+                      "setsockopt(SO_RCVBUF)"));
     }
     if (options.send_buffer) {
-        TRY(set(fd, SOL_SOCKET, SO_SNDBUF, to_int(*options.send_buffer), "setsockopt(SO_SNDBUF)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_SNDBUF, to_option(*options.send_buffer),
+                      "setsockopt(SO_SNDBUF)"));
     }
     if (options.has_nodelay && !options.is_datagram && !to.is_unix()) {
-        TRY(set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)"));
     }
     return {};
 }
 
 Result<> bind_from(int fd, const Address& from, bool is_transparent) {
     if (is_transparent && from.family() == AF_INET) {
-        TRY(set(fd, IPPROTO_IP, IP_TRANSPARENT, 1, "setsockopt(IP_TRANSPARENT)"));
+        TRY(set_named(fd, IPPROTO_IP, IP_TRANSPARENT, 1, "setsockopt(IP_TRANSPARENT)"));
     }
     if (is_transparent && from.family() == AF_INET6) {
-        TRY(set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "setsockopt(IPV6_TRANSPARENT)"));
+        TRY(set_named(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "setsockopt(IPV6_TRANSPARENT)"));
     }
     if (!from.is_unix() && from.port() == 0) {
         (void)sys::set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // saves ports, no more

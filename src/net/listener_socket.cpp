@@ -3,14 +3,12 @@
 // Runs in: master.
 #include "net/listener_socket.h"
 
-#include <algorithm>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string>
 #include <utility>
 
-#include <climits>
-
+#include "net/socket_option.h"
 #include "sys/datagram.h"
 #include "sys/file.h"
 #include "sys/socket.h"
@@ -19,57 +17,52 @@ namespace sluice::net {
 
 namespace {
 
-Result<> set(int fd, int level, int name, int value, const char* op) {
-    const Result<> done = sys::set_option(fd, level, name, value);
-    return done ? done : fail(op, done.error().code);
-}
-
-int to_int(Bytes bytes) {
-    return static_cast<int>(std::min<std::uint64_t>(bytes.count, INT_MAX));
-}
-
 Result<> set_common_options(int fd, const Address& address, const ListenerOptions& options) {
     if (!address.is_unix() && options.reuseaddr) {
-        TRY(set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "setsockopt(SO_REUSEADDR)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_REUSEADDR, 1, "setsockopt(SO_REUSEADDR)"));
     }
     if (!address.is_unix() && options.reuseport) {
-        TRY(set(fd, SOL_SOCKET, SO_REUSEPORT, 1, "setsockopt(SO_REUSEPORT)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_REUSEPORT, 1, "setsockopt(SO_REUSEPORT)"));
     }
     if (address.family() == AF_INET6) {
-        TRY(set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6only ? 1 : 0,
-                "setsockopt(IPV6_V6ONLY)"));
+        TRY(set_named(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6only ? 1 : 0,
+                      "setsockopt(IPV6_V6ONLY)"));
     }
     if (options.receive_buffer) {
-        TRY(set(fd, SOL_SOCKET, SO_RCVBUF, to_int(*options.receive_buffer),
-                "setsockopt(SO_RCVBUF)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_RCVBUF, to_option(*options.receive_buffer),
+                      "setsockopt(SO_RCVBUF)"));
     }
     if (options.send_buffer) {
-        TRY(set(fd, SOL_SOCKET, SO_SNDBUF, to_int(*options.send_buffer), "setsockopt(SO_SNDBUF)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_SNDBUF, to_option(*options.send_buffer),
+                      "setsockopt(SO_SNDBUF)"));
     }
     if (options.keepalive) {
-        TRY(set(fd, SOL_SOCKET, SO_KEEPALIVE, *options.keepalive ? 1 : 0,
-                "setsockopt(SO_KEEPALIVE)"));
+        TRY(set_named(fd, SOL_SOCKET, SO_KEEPALIVE, *options.keepalive ? 1 : 0,
+                      "setsockopt(SO_KEEPALIVE)"));
     }
     return {};
 }
 
 Result<> set_tcp_options(int fd, const ListenerOptions& options) {
-    TRY(set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)"));
+    TRY(set_named(fd, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)"));
     if (options.keepalive_idle > 0) {
-        TRY(set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive_idle, "setsockopt(TCP_KEEPIDLE)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive_idle,
+                      "setsockopt(TCP_KEEPIDLE)"));
     }
     if (options.keepalive_interval > 0) {
-        TRY(set(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval,
-                "setsockopt(TCP_KEEPINTVL)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval,
+                      "setsockopt(TCP_KEEPINTVL)"));
     }
     if (options.keepalive_count > 0) {
-        TRY(set(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count, "setsockopt(TCP_KEEPCNT)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count,
+                      "setsockopt(TCP_KEEPCNT)"));
     }
     if (options.deferred) {
-        TRY(set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, "setsockopt(TCP_DEFER_ACCEPT)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, "setsockopt(TCP_DEFER_ACCEPT)"));
     }
     if (options.fastopen) {
-        TRY(set(fd, IPPROTO_TCP, TCP_FASTOPEN, *options.fastopen, "setsockopt(TCP_FASTOPEN)"));
+        TRY(set_named(fd, IPPROTO_TCP, TCP_FASTOPEN, *options.fastopen,
+                      "setsockopt(TCP_FASTOPEN)"));
     }
     return {};
 }
