@@ -151,21 +151,6 @@ void ask(int socket, const Batch& batch) {
     std::_Exit(0);
 }
 
-int report(const std::map<long, long>& calls) {
-    double total = 0;
-    for (const auto& [call, count] : calls) {
-        const double share = static_cast<double>(count) / kMeasured;
-        std::printf("%-14s (%3ld) %.3f per batch\n", name_of(call), call, share);
-        total += share;
-    }
-    std::printf("system calls   %.3f per batch, at most %.2f\n", total, kCallsPerBatch);
-    std::printf("allocations    %ld in %d batches, at most %ld each\n", board->allocations.load(),
-                kMeasured, kAllocationsPerBatch);
-    return total <= kCallsPerBatch && board->allocations.load() <= kAllocationsPerBatch * kMeasured
-               ? 0
-               : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -189,13 +174,12 @@ int main(int argc, char** argv) {
     int exit_code = 0;
     const std::map<long, long> calls = trace(server, exit_code);
     ::waitpid(client, nullptr, 0);
-    if (exit_code == 3) {
-        std::printf("skipped: tracing is not permitted here\n");
-        return 77;
+    if (const int outcome = outcome_of(exit_code); outcome != 0) {
+        return outcome;
     }
-    if (exit_code != 0) {
-        std::printf("the server ended with %d after %d batches\n", exit_code, board->replies.load());
-        return 1;
-    }
-    return report(calls);
+    return judge(calls, {.round = "batch",
+                         .rounds = "batches",
+                         .measured = kMeasured,
+                         .calls = kCallsPerBatch,
+                         .allocations = kAllocationsPerBatch});
 }

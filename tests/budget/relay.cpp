@@ -110,17 +110,9 @@ int main(int argc, char** argv) {
     if (const int outcome = outcome_of(exit_code); outcome != 0) {
         return outcome;
     }
-    double total = 0;
-    for (const auto& [call, count] : calls) {
-        const double share = static_cast<double>(count) / kMeasured;
-        std::printf("%-14s (%3ld) %.3f per round trip\n", name_of(call), call, share);
-        total += share;
-    }
-    std::printf("system calls   %.3f per round trip, at most %.2f\n", total, kCallsPerRoundTrip);
-    std::printf("allocations    %ld in %d round trips, at most %ld each\n", board->allocations.load(),
-                kMeasured, kAllocationsPerRoundTrip);
-    return total <= kCallsPerRoundTrip &&
-                   board->allocations.load() <= kAllocationsPerRoundTrip * kMeasured
-               ? 0
-               : 1;
+    return judge(calls, {.round = "round trip",
+                         .rounds = "round trips",
+                         .measured = kMeasured,
+                         .calls = kCallsPerRoundTrip,
+                         .allocations = kAllocationsPerRoundTrip});
 }

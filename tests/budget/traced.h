@@ -189,4 +189,28 @@ inline const char* name_of(long call) {
     return 0;
 }
 
+/// What a stretch of `measured` rounds may cost.
+struct Budget {
+    const char* round;  ///< what one is called
+    const char* rounds;
+    int measured;
+    double calls;      ///< system calls of a round
+    long allocations;  ///< of a round
+};
+
+/// Prints what was counted beside the budget, and gives what the program returns.
+[[nodiscard]] inline int judge(const std::map<long, long>& calls, const Budget& budget) {
+    double total = 0;
+    for (const auto& [call, count] : calls) {
+        const double share = static_cast<double>(count) / budget.measured;
+        std::printf("%-14s (%3ld) %.3f per %s\n", name_of(call), call, share, budget.round);
+        total += share;
+    }
+    const long allocations = board->allocations.load();
+    std::printf("system calls   %.3f per %s, at most %.2f\n", total, budget.round, budget.calls);
+    std::printf("allocations    %ld in %d %s, at most %ld each\n", allocations, budget.measured,
+                budget.rounds, budget.allocations);
+    return total <= budget.calls && allocations <= budget.allocations * budget.measured ? 0 : 1;
+}
+
 }  // namespace sluice::budget
