@@ -18,11 +18,6 @@ namespace sluice::sys {
 void rest(Nanos time);
 /// By how much the kernel may wake this thread later than asked for.
 void set_timer_slack(Nanos slack);
-/// Sleeps for so long, or until a signal that is not blocked comes. Below a millisecond it is exact
-/// only after set_timer_slack().
-void rest(Nanos time);
-/// How much later than asked for the kernel may wake this thread.
-void set_timer_slack(Nanos slack);
 /// Seconds east of UTC at `when`, by the machine's time zone.
 [[nodiscard]] int utc_offset_seconds(UnixSeconds when);
 

@@ -42,16 +42,6 @@ Result<> seal_size(int fd) {
     return {};
 }
 
-Result<> free_pages(int fd, std::size_t offset, std::size_t size) {
-    constexpr int kMode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    while (::fallocate(fd, kMode, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
-        if (errno != EINTR) {
-            return fail("fallocate()");
-        }
-    }
-    return {};
-}
-
 Result<Mapping> map_shared(int fd, std::size_t size, bool is_writable) {
     const int protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void* const at = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);

@@ -43,9 +43,6 @@ class Mapping {
 [[nodiscard]] Result<> seal(int fd);
 /// Forbids every further change of the memfd's size; its bytes stay writable.
 [[nodiscard]] Result<> seal_size(int fd);
-/// Gives the pages of [offset, offset + size) back; they read as zero and are written anew. What a
-/// socket still holds of them stays as it was. Both numbers are multiples of a page.
-[[nodiscard]] Result<> free_pages(int fd, std::size_t offset, std::size_t size);
 /// Maps the first `size` bytes shared; `is_writable` false maps read-only.
 [[nodiscard]] Result<Mapping> map_shared(int fd, std::size_t size, bool is_writable);
 

@@ -82,19 +82,19 @@ class Client final : public stream::Wire, public ClientHook, public YoungHook {
     [[nodiscard]] net::DatagramTarget target() const;
 
     // stream::Wire
-    const net::Address& peer() const override { return address_; }
+    [[nodiscard]] const net::Address& peer() const override { return address_; }
 
-    const net::Address& local() const override;
+    [[nodiscard]] const net::Address& local() const override;
 
-    std::uint64_t connection_number() const override { return life_.number; }
+    [[nodiscard]] std::uint64_t connection_number() const override { return life_.number; }
 
-    Millis age() const override;
+    [[nodiscard]] Millis age() const override;
 
-    bool is_datagram() const override { return true; }
+    [[nodiscard]] bool is_datagram() const override { return true; }
 
-    stream::PacketCounts packets() const override;
+    [[nodiscard]] stream::PacketCounts packets() const override;
 
-    std::string_view preread() const override { return life_.input; }
+    [[nodiscard]] std::string_view preread() const override { return life_.input; }
 
     void connect(const net::Address& peer,
                  const net::ConnectOptions& options,
