@@ -15,12 +15,11 @@ void Gathering::judge(Millis now) {
     ++period_;
 }
 
-/// `elapsed` is in ms. A period that took much longer than it should had pauses in it.
+/// `elapsed` is in ms: longer than the period where there was a pause, which makes the rate small.
 Nanos Gathering::rest_after(std::uint64_t elapsed) const {
     constexpr std::uint64_t kNanosPerMilli = 1'000'000;
     const bool has_groups = 2 * items_ >= 3 * events_;
-    if (events_ == 0 || elapsed > 2 * static_cast<std::uint64_t>(kPeriod.count()) ||
-        (gain_ == Gain::LargerGroups && !has_groups)) {
+    if (events_ == 0 || (gain_ == Gain::LargerGroups && !has_groups)) {
         return Nanos(0);
     }
     const std::uint64_t cycle = elapsed * kNanosPerMilli * sources_ / events_;
