@@ -9,8 +9,8 @@
 #include "shm/shard_lock.h"
 #include "shm/shared_log.h"
 #include "shm/zone_tail.h"
-#include "sys/shrinking.h"
 #include "sys/splice.h"
+#include "sys/truncate.h"
 
 namespace sluice::modules {
 
@@ -178,7 +178,7 @@ Result<bool> LiveWindow::open_segment(std::uint64_t segment, Millis now) {
         return false;
     }
     head_->begin.store(kept * kLiveSegment, std::memory_order_release);
-    TRY(sys::shrink(zone_->zone().fd(), end_of_segment(kept)));
+    TRY(sys::truncate(zone_->zone().fd(), end_of_segment(kept)));
     TRY(sys::set_position(zone_->zone().fd(), end_of_segment(segment + 1)));
     head_->segments_opened.store(segment + 1, std::memory_order_relaxed);
     return true;

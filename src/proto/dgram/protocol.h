@@ -82,11 +82,16 @@ class Dgram final : public net::Protocol {
 
     /// `count` datagrams came to a session in one go; `seen_in` is the session's.
     void note_group(std::uint32_t& seen_in, std::size_t count) {
-        gathering_.note(seen_in, count, worker_.loop.now());
+        last_group_ = worker_.loop.now();
+        gathering_.note(seen_in, count, last_group_);
     }
 
-    /// The event of a socket is done with.
-    void allow_rest() { worker_.loop.allow_rest(gathering_.rest()); }
+    /// The event of a socket is done with. Once no groups come, what was judged of them says
+    /// nothing of the datagrams that still do.
+    void allow_rest() {
+        const bool is_judged = worker_.loop.now() - last_group_ < kGroupsLast;
+        worker_.loop.allow_rest(is_judged ? gathering_.rest() : Nanos(0));
+    }
 
     [[nodiscard]] PeerSockets& peers() { return peers_; }
 
@@ -101,6 +106,8 @@ class Dgram final : public net::Protocol {
   private:
     /// Objects that wait for the next session, their memory warm.
     static constexpr std::size_t kKept = 256;
+    /// Several periods of Gathering, so that a busy neighbour does not end the rests.
+    static constexpr Millis kGroupsLast{10};
 
     struct Flush : event::Posted {
         Dgram* protocol = nullptr;
@@ -128,6 +135,7 @@ class Dgram final : public net::Protocol {
     Client* peer_client_ = nullptr;  ///< whose peer peer_output_ is for
     Flush flush_;
     event::Gathering gathering_{event::Gathering::Gain::LargerGroups};
+    Millis last_group_{0};
     std::optional<FlowTable<Client>> table_;
     log::RateLimit full_warnings_{Millis(60'000)};
     std::size_t live_ = 0;

@@ -11,7 +11,7 @@
 
 #include "shm/zone_user.h"
 #include "sys/file.h"
-#include "sys/shrinking.h"
+#include "sys/truncate.h"
 
 namespace sluice::shm {
 namespace {
@@ -306,15 +306,15 @@ TEST(ZoneTail, BecomesShorterAndNeverLonger) {
     const auto hand_over = [&] { return sys::duplicate(made.fd()).value(); };
     constexpr off_t kCut = 16 << 20;
 
-    ASSERT_TRUE(sys::shrink(made.fd(), kCut));
+    ASSERT_TRUE(sys::truncate(made.fd(), kCut));
 
     EXPECT_TRUE(Zone::attach(kNoCells, kSize, hand_over()));
     EXPECT_FALSE(Zone::attach(kKind, kSize, hand_over()));
     EXPECT_EQ(::pwrite(made.fd(), "x", 1, kCut), -1);
-    EXPECT_FALSE(sys::shrink(made.fd(), kCut + 4096));
+    EXPECT_FALSE(sys::truncate(made.fd(), kCut + 4096));
     EXPECT_EQ(made.stats().capacity_bytes, 0U);
 
-    ASSERT_TRUE(sys::shrink(made.fd(), 4096));
+    ASSERT_TRUE(sys::truncate(made.fd(), 4096));
     EXPECT_FALSE(Zone::attach(kNoCells, kSize, hand_over()));
 }
 
